@@ -1,0 +1,128 @@
+"""A bundle: what graders get of an assignment. ``dist/NAME/manifest.json`` and otter's zip."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import msgspec
+
+from autograder.errors import BundleError
+from autograder.model import Limits
+
+FORMAT = 1
+"""Version of the manifest's layout."""
+
+
+class TestEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One test of an autograded question."""
+
+    __test__ = False  # not a pytest class
+
+    name: str
+    """The test function's name, unique in its question."""
+    points: float
+    hidden: bool
+    label: str = ""
+    """What the test looks at, safe to show to students: first line of the test's docstring."""
+
+
+class RubricItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One criterion by which a written answer is judged."""
+
+    text: str
+    points: float
+    levels: list[str] = []
+    """Anchors from none to full credit, if there are any."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One question, autograded (``tests``) or written (``rubric``)."""
+
+    name: str
+    points: float
+    written: bool = False
+    all_or_nothing: bool = False
+    tests: list[TestEntry] = []
+    rubric: list[RubricItem] = []
+    prompt: str = ""
+    """For written questions: the prompt's Markdown."""
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything graders know of an assignment that is not a test's code."""
+
+    format: int = FORMAT
+    name: str
+    """Name of the assignment and of its folder."""
+    title: str
+    notebook: str
+    """File name of the student notebook."""
+    otter_zip: str
+    """File name of otter's autograder zip, beside the manifest."""
+    questions: list[Question]
+    """In the notebook's order."""
+    limits: Limits = Limits()
+    helpers: list[str] = []
+    """Public modules beside the notebook whose public classes tests may create in room S."""
+    expected_files: list[str] = []
+    """Files students hand in beside the notebook (weights)."""
+    public_files: list[str] = []
+    """Files beside the student notebook, by path relative to it; put into room S by the grader."""
+    hashes: dict[str, str] = {}
+    """SHA-256 of the bundle's other files and of each file in ``assignments/NAME/``."""
+
+    @property
+    def autograded(self) -> list[Question]:
+        """The questions that have tests."""
+        return [question for question in self.questions if not question.written]
+
+    @property
+    def possible(self) -> float:
+        """Points of the autograded questions together."""
+        return sum(question.points for question in self.autograded)
+
+
+class Bundle:
+    """A bundle on disk, checked against its manifest.
+
+    Args:
+        path: The folder that holds ``manifest.json``, or that file.
+
+    Raises:
+        BundleError: if a file is missing or its hash is not the manifest's.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.folder = path.parent if path.name == "manifest.json" else path
+        file = self.folder / "manifest.json"
+        if not file.is_file():
+            raise BundleError(
+                f"{self.folder} holds no manifest.json; make the bundle with `autograder build`."
+            )
+        try:
+            self.manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
+        except msgspec.DecodeError as error:
+            raise BundleError(
+                f"{file} is damaged ({error}); run `autograder build` again."
+            ) from None
+        if self.manifest.format != FORMAT:
+            raise BundleError(f"{file} is of another version; run `autograder build` again.")
+        self.otter_zip = self.folder / self.manifest.otter_zip
+        if not self.otter_zip.is_file():
+            raise BundleError(f"{self.otter_zip} is missing; run `autograder build` again.")
+        if sha256(self.otter_zip.read_bytes()) != self.manifest.hashes.get(self.otter_zip.name):
+            raise BundleError(f"{self.otter_zip} was changed since the build; build again.")
+        self.digest = sha256(file.read_bytes())
+        """Identity of the bundle: the manifest names the hash of everything else in it."""
+
+    def unpack(self, folder: Path) -> None:
+        """Unpack otter's zip (``tests/``, ``files/``, ``otter_config.json``) into ``folder``."""
+        with zipfile.ZipFile(self.otter_zip) as archive:
+            archive.extractall(folder)
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal SHA-256 of ``data``."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,70 @@
+"""Errors with one sentence for the person who can mend them.
+
+::
+
+    AutograderError
+    ├── BuildError        a master notebook or its assignment.toml is wrong
+    ├── IntakeError       submissions or a roster cannot be read
+    ├── NotebookError     a student's file is not a notebook; the text is for the student
+    ├── StoreError        the file of results is damaged, locked or of another version
+    ├── ExportError       a gradebook would be damaged by writing grades into it
+    ├── BundleError       a bundle is missing, damaged or of another version
+    ├── IsolationError    this machine cannot isolate rooms
+    └── RoomError         a room failed through no fault of the student
+"""
+
+from __future__ import annotations
+
+
+class AutograderError(Exception):
+    """Base of every error this package raises on purpose; its text is for people."""
+
+
+class BuildError(AutograderError):
+    """A master notebook or its ``assignment.toml`` is wrong.
+
+    Args:
+        problem: What is wrong and what to do, one sentence.
+        notebook: Path of the notebook or file.
+        question: Name of the question, if it is inside one.
+        cell: Index of the cell in the notebook, counted from 1 as Jupyter shows them.
+    """
+
+    def __init__(
+        self, problem: str, *, notebook: str = "", question: str = "", cell: int | None = None
+    ) -> None:
+        place = [notebook] if notebook else []
+        if question:
+            place.append(f"question {question}")
+        if cell is not None:
+            place.append(f"cell {cell}")
+        super().__init__(": ".join([", ".join(place), problem]) if place else problem)
+        self.problem, self.notebook, self.question, self.cell = problem, notebook, question, cell
+
+
+class IntakeError(AutograderError):
+    """Submissions or a roster cannot be read."""
+
+
+class NotebookError(AutograderError):
+    """A student's file is not a notebook that can be run; the text is for the student."""
+
+
+class StoreError(AutograderError):
+    """The file of results is damaged, locked or of another version."""
+
+
+class ExportError(AutograderError):
+    """A gradebook would be damaged by writing grades into it."""
+
+
+class BundleError(AutograderError):
+    """A bundle is missing, damaged or of another version."""
+
+
+class IsolationError(AutograderError):
+    """This machine cannot isolate rooms."""
+
+
+class RoomError(AutograderError):
+    """A room failed through no fault of the student."""

@@ -1,0 +1,168 @@
+"""The words every part of the autograder shares: students, submissions, limits and verdicts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+import msgspec
+
+
+class Status(StrEnum):
+    """The outcome of one test. All but ``GRADER_ERROR`` are the student's."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    GRADER_ERROR = "grader_error"
+
+
+class Standing(StrEnum):
+    """What became of a whole submission.
+
+    ``UNREADABLE`` is the student's fault (no notebook could be read) and ``GRADER_ERROR`` is
+    ours; neither is exported to Canvas before a person has looked.
+    """
+
+    GRADED = "graded"
+    UNREADABLE = "unreadable"
+    GRADER_ERROR = "grader_error"
+
+
+class Student(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the roster, as the gradebook spells it."""
+
+    id: str
+    """Canvas user id, decimal digits."""
+    name: str
+    """Sortable name, e.g. ``"Lovelace, Ada"``."""
+    login: str = ""
+    sis_id: str = ""
+    section: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name of the student's results folder: the Canvas user id."""
+        return self.id
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """What one student handed in: the notebook and the files beside it, as bytes."""
+
+    student: Student
+    source: str
+    """Where it was found, for staff: an archive entry or a path."""
+    notebook: bytes
+    """The notebook file's bytes, whatever they are; empty if none was handed in."""
+    files: dict[str, bytes] = {}
+    """Files beside the notebook by plain file name (no folders)."""
+    attempt: int = 1
+    late: bool = False
+    problem: str = ""
+    """Why no notebook could be taken from what was handed in; one sentence for the student."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a room may use. Defaults suit a CPU notebook of a few minutes."""
+
+    cell_seconds: float = 120.0
+    """Wall clock of one notebook cell."""
+    question_seconds: float = 120.0
+    """Wall clock of all tests of one question."""
+    submission_seconds: float = 900.0
+    """Wall clock of a whole submission, from the first cell to the last test."""
+    cpu_seconds: int = 1800
+    """Processor time of one process in a room."""
+    memory_mb: int = 2048
+    """Private memory of all of a room's processes together, MiB."""
+    processes: int = 64
+    """Processes and threads in a room."""
+    open_files: int = 256
+    file_mb: int = 64
+    """Size of one written file, MiB."""
+    disk_mb: int = 256
+    """Size of the room's working folder, MiB."""
+    output_kb: int = 1024
+    """Output that a student sees again, KiB."""
+
+
+class TestVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one test."""
+
+    __test__ = False  # not a pytest class
+
+    name: str
+    """The test function's name."""
+    status: Status
+    points: float
+    """Points earned."""
+    possible: float
+    hidden: bool
+    message: str = ""
+    """For staff: the assertion's text or what went wrong, bounded."""
+    seconds: float = 0.0
+
+
+class QuestionVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one autograded question."""
+
+    score: float
+    possible: float
+    tests: list[TestVerdict]
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of one submission, as written to ``verdict.json``. For staff."""
+
+    student: str
+    """The student key (Canvas user id)."""
+    name: str
+    assignment: str
+    status: Standing
+    score: float
+    """Autograded points earned."""
+    possible: float
+    """Autograded points there are; written questions are not in it."""
+    isolation: str
+    """Level of the rooms: ``"A"``, ``"A-"``, ``"B"`` or ``"0"`` (docs/sealed-grading.md)."""
+    seconds: float
+    """Wall clock from opening the first room to the verdict."""
+    questions: dict[str, QuestionVerdict]
+    message: str = ""
+    """One sentence on what happened to the submission as a whole, if anything did."""
+    notes: list[str] = []
+    """Further remarks for staff: cells that failed or ran out of time, missing files."""
+    source: str = ""
+    attempt: int = 1
+    late: bool = False
+    peak_mb: float = 0.0
+    """The most memory room S was seen to take beyond the warm process, MiB."""
+    retrained: bool = False
+    """Whether submitted weights were removed, so that the notebook trained afresh."""
+    key: str = ""
+    """Result key: hash of submission, bundle, environment and seed."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that grading one submission leaves behind."""
+
+    verdict: Verdict
+    executed: bytes = b""
+    """The executed notebook (nbformat 4 JSON), empty if none was run."""
+    log: str = ""
+    """What the rooms printed that is for staff only."""
+    artefacts: dict[str, bytes] = {}
+    """Files the notebook was expected to write (weights), by name."""
+
+
+def plain_name(name: str) -> str | None:
+    """Return ``name`` if it is a plain file name that is safe to create in a room, else ``None``."""
+    path = PurePosixPath(name)
+    if len(path.parts) != 1 or name in {".", "..", ""} or len(name.encode(errors="replace")) > 200:
+        return None
+    if any(ord(character) < 32 or character in '\\/:*?"<>|' for character in name):
+        return None
+    return name
