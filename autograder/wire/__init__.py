@@ -1,0 +1,1 @@
+"""The only thing both rooms share: frames, typed values, and the questions asked with them."""
