@@ -1,0 +1,188 @@
+"""Packets between the supervisor and its rooms: typed, bounded, whole or not at all.
+
+They travel over ``SOCK_SEQPACKET`` sockets, so a sender that is killed never leaves half of one.
+Long contents go in several packets.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from autograder.model import Limits, Status
+
+SIZE_LIMIT = 96 * 1024
+"""Bytes of one packet."""
+_CHUNK = 48 * 1024
+JOB = "/job"
+"""Name under which M sends a room what to run; no file can have it."""
+
+
+class _Packet(msgspec.Struct, frozen=True, tag=True):
+    pass
+
+
+class OpenRoom(_Packet):
+    """M to a zygote, with the room's descriptors: control, output, and lines to the other room."""
+
+    limits: Limits
+
+
+class RoomOpened(_Packet):
+    """A zygote to M, with a pidfd: process 1 of the new room."""
+
+    pid: int
+
+
+class RoomRefused(_Packet):
+    """A zygote to M: no room could be opened."""
+
+    reason: str
+
+
+class Warm(_Packet):
+    """A zygote to M: everything is imported and the walls stand."""
+
+    address_space: int
+    level: str
+    lacking: list[str]
+
+
+class Piece(_Packet):
+    """A piece of a file, either way."""
+
+    name: str
+    data: bytes
+    last: bool
+
+
+class Run(msgspec.Struct, frozen=True):
+    """M to S, as the last file, named :data:`JOB`: what to run."""
+
+    notebook: str
+    cells: list[str]
+    questions: list[str]
+    helpers: list[str]
+    expected_files: list[str]
+    cell_seconds: float
+    output_kb: int
+
+
+class CellStarted(_Packet):
+    """S to M."""
+
+    index: int
+
+
+class CellOutput(_Packet):
+    """S to M: a piece of a cell's outputs, nbformat JSON."""
+
+    index: int
+    data: bytes
+
+
+class CellDone(_Packet):
+    """S to M. ``problem`` is empty, an exception's name, or ``timeout``."""
+
+    index: int
+    count: int
+    seconds: float
+    problem: str
+
+
+class CellLost(_Packet):
+    """S to M: the cell ended the process it ran in and was left out."""
+
+    index: int
+    reason: str
+
+
+class Checked(_Packet):
+    """S to M: a snapshot was taken at the question's check cell."""
+
+    question: str
+
+
+class Finished(_Packet):
+    """S or T to M: the last cell was run; or, the last question judged."""
+
+
+class Judge(_Packet):
+    """M to T, with one line to S for each question, in order."""
+
+    student: str
+    questions: list[str]
+    question_seconds: float
+
+
+class Judging(_Packet):
+    """T to M: the tests of a question begin."""
+
+    question: str
+
+
+class Tested(_Packet):
+    """T to M."""
+
+    question: str
+    test: str
+    status: Status
+    message: str
+    seconds: float
+
+
+Packet = (
+    OpenRoom | RoomOpened | RoomRefused | Warm | Piece | CellStarted | CellOutput | CellDone
+    | CellLost | Checked | Finished | Judge | Judging | Tested
+)  # fmt: skip
+
+_encoder = msgspec.msgpack.Encoder()
+Kind = TypeVar("Kind")
+
+
+def send(link: socket.socket, packet: Packet, descriptors: Sequence[int] = ()) -> None:
+    """Send one packet, with descriptors if given.
+
+    Raises:
+        OSError: if the other side is gone.
+        ValueError: if the packet is too large.
+    """
+    data = _encoder.encode(packet)
+    if len(data) > SIZE_LIMIT:
+        raise ValueError(f"packet of {len(data):,} bytes is over the limit")
+    if descriptors:
+        socket.send_fds(link, [data], list(descriptors))
+    else:
+        link.send(data, socket.MSG_NOSIGNAL)
+
+
+def receive(link: socket.socket, kind: type[Kind], descriptors: int = 0) -> tuple[Kind, list[int]]:
+    """Receive one packet of a given type (or union of types) and up to so many descriptors.
+
+    Raises:
+        EOFError: if the other side is gone.
+        msgspec.DecodeError: if the packet is of no such type.
+    """
+    if descriptors:
+        data, found, flags, _ = socket.recv_fds(link, SIZE_LIMIT, descriptors)
+    else:
+        data, found, flags = link.recv(SIZE_LIMIT + 1), [], 0
+    if not data or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+        raise EOFError("the other side is gone")
+    return msgspec.msgpack.decode(data, type=kind), found
+
+
+def pieces(name: str, data: bytes) -> Iterator[Piece]:
+    """``data`` as packets."""
+    for start in range(0, max(len(data), 1), _CHUNK):
+        part = data[start : start + _CHUNK]
+        yield Piece(name, part, start + _CHUNK >= len(data))
+
+
+def output_pieces(index: int, data: bytes) -> Iterator[CellOutput]:
+    """A cell's outputs as packets."""
+    for start in range(0, len(data), _CHUNK):
+        yield CellOutput(index, data[start : start + _CHUNK])

@@ -1,0 +1,205 @@
+"""Snapshots: paused copies of the notebook's process, one at each check cell.
+
+At a check the process forks. The *child* goes on with the notebook; the *parent* stays behind as
+the snapshot, holding the state as it was there, and watches the child: if a later cell kills the
+child or does not stop when its time is up, a new child goes on from the snapshot without that
+cell. So neither a crash nor an endless loop costs more than the question it stands in.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import NoReturn
+
+import msgspec
+
+from autograder.room.progress import Progress
+from autograder.wire import frames
+from autograder.wire import messages as m
+
+RESUME_LIMIT = 6
+"""How many times one snapshot may take up the notebook again before the rest is given up."""
+_STUBBORN_SECONDS = 5.0
+"""How long past its time a cell may ignore the interruption before its process is killed."""
+_RESTART_LIMIT = 20
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Desk:
+    """Serves T on one line, in a forked worker, so that a crash there loses one answer only.
+
+    Args:
+        line: The line to T.
+        serve: Answers on it until T hangs up.
+    """
+
+    def __init__(self, line: socket.socket, serve: Callable[[socket.socket], None]) -> None:
+        self._line: socket.socket | None = line
+        self._serve = serve
+        self._worker = self._watched = -1
+        self._restarts = 0
+
+    def register(self, poller: select.poll) -> None:
+        """Have ``poller`` wake this process when there is something to attend to."""
+        if self._line is not None:
+            poller.register(self._line, 0 if self._worker > 0 else select.POLLIN)
+        if self._watched >= 0:
+            poller.register(self._watched, select.POLLIN)
+
+    def attend(self, events: list[tuple[int, int]]) -> None:
+        """React to what ``poller`` reported."""
+        for number, event in events:
+            if number == self._watched:
+                self._bury()
+            elif self._line is not None and number == self._line.fileno():
+                self._hear(event)
+
+    def close(self) -> None:
+        """Serve no more."""
+        if self._worker > 0:
+            os.kill(self._worker, signal.SIGKILL)
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def _hear(self, event: int) -> None:
+        if event & select.POLLIN and self._worker < 0:
+            self._start()
+        elif event & (select.POLLHUP | select.POLLERR):
+            self.close()
+
+    def _start(self) -> None:
+        assert self._line is not None
+        try:
+            self._worker = os.fork()
+        except OSError:  # the student's processes leave no room for another: serve without a net
+            return self._serve(self._line)
+        if not self._worker:
+            self._serve(self._line)
+            os._exit(0)
+        self._watched = os.pidfd_open(self._worker)
+        return None
+
+    def _bury(self) -> None:
+        _, status = os.waitpid(self._worker, 0)
+        os.close(self._watched)
+        self._worker = self._watched = -1
+        self._restarts += 1
+        if status and self._line is not None:
+            self._report(_death(status))
+        if self._restarts > _RESTART_LIMIT:
+            self.close()
+
+    def _report(self, reason: str) -> None:
+        assert self._line is not None
+        try:
+            answer = _encoder.encode(m.Crashed(reason))
+            frames.send(self._line, answer, deadline=time.monotonic() + 5)
+        except (frames.WireClosed, frames.WireTimeout):
+            self.close()
+
+
+class Watch:
+    """What a snapshot does while it stays behind.
+
+    Args:
+        progress: Where the notebook stands.
+        cell_seconds: Wall clock of one cell.
+        lost: Called with cell and reason when the child lost a cell.
+        given_up: Called with this snapshot's own desk when the rest of the notebook is given up;
+            must not return.
+    """
+
+    def __init__(self, progress: Progress, cell_seconds: float, lost: Callable[[int, str], None],
+                 given_up: Callable[[list[Desk]], NoReturn]) -> None:  # fmt: skip
+        self._progress, self._cell_seconds = progress, cell_seconds
+        self._lost, self._given_up = lost, given_up
+
+    def fork(self, desk: Desk | None = None, question: int = -1) -> int:
+        """Leave this process behind as a snapshot and return in a child that goes on.
+
+        Args:
+            desk: Serves T when it asks about the question.
+            question: Index of the question.
+
+        Returns:
+            How many times the notebook was taken up again here: 0 in the first child.
+        """
+        if desk:
+            self._progress.own(question)
+        for resumed in range(RESUME_LIMIT):
+            child = os.fork()
+            if not child:
+                self._progress.take_over()
+                return resumed
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._stay(child, desk, question)
+        self._given_up([desk] if desk else [])
+
+    def _stay(self, child: int, desk: Desk | None, question: int) -> None:
+        """Serve T and watch ``child``; returns when the child must be replaced."""
+        watched = os.pidfd_open(child)
+        while True:
+            poller = select.poll()
+            if watched >= 0:
+                poller.register(watched, select.POLLIN)
+            if desk:
+                desk.register(poller)
+            events = poller.poll(self._patience(child))
+            if desk and self._progress.owner(question) != os.getpid():
+                desk = None  # the question was checked again later: that snapshot counts
+            elif desk:
+                desk.attend(events)
+            if any(number == watched for number, _ in events):
+                status = os.waitpid(child, 0)[1]
+                os.close(watched)
+                watched = -1
+                if self._progress.runner == child and not self._progress.finished:
+                    return self._give_up(_death(status))
+            elif self._overdue(child) > _STUBBORN_SECONDS:
+                os.kill(child, signal.SIGKILL)
+        return None
+
+    def _overdue(self, child: int) -> float:
+        """Seconds by which the child's cell is over its time; negative if it is not."""
+        if self._progress.runner != child or self._progress.finished:
+            return -self._cell_seconds
+        return self._progress.seconds - self._cell_seconds
+
+    def _patience(self, child: int) -> float | None:
+        """Milliseconds to wait before looking at the child's cell again; None for no limit."""
+        if self._progress.runner != child or self._progress.finished:
+            return None
+        return 1000 * max(0.2, _STUBBORN_SECONDS - self._overdue(child))
+
+    def _give_up(self, reason: str) -> None:
+        cell, late = self._progress.cell, self._progress.seconds > self._cell_seconds
+        self._progress.leave_out(cell)
+        self._progress.stand(-1)
+        self._lost(cell, "timeout" if late else reason)
+
+
+def stay_open(desks: list[Desk]) -> NoReturn:
+    """Serve at ``desks`` until the room is closed."""
+    while True:
+        poller = select.poll()
+        for desk in desks:
+            desk.register(poller)
+        events = poller.poll()
+        for desk in desks:
+            desk.attend(events)
+
+
+def _death(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"ended its process with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"

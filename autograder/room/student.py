@@ -1,0 +1,243 @@
+"""Room S: runs a student's notebook from the first cell to the last, then answers T."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import matplotlib
+import msgspec
+import nbformat
+import numpy as np
+import otter
+import torch
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+from otter.check import notebook as otter_notebook
+from traitlets.config import Config
+
+from autograder import coursekit
+from autograder.room import packets
+from autograder.room.answer import Answerer
+from autograder.room.progress import Progress
+from autograder.room.recorder import Recorder, Shell
+from autograder.room.snapshot import Desk, Watch, stay_open
+
+CONTROL, FIRST_LINE = 3, 4
+"""Descriptors in the room: the line to M, then one line to T for each question."""
+PUBLIC = Path("/public")
+"""Where the assignment's public files are shown."""
+SEED = 20_260_101
+"""Seed of Python's, numpy's and torch's global generators before the first cell."""
+_ARTEFACT_LIMIT = 32 * 1024 * 1024
+
+
+class CellTimeout(BaseException):
+    """This cell ran longer than a cell may. It was interrupted; the next cell runs as usual."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Interrupted: {self}. The cells after it run as usual."]
+
+
+class CellLost(BaseException):
+    """What followed a check in its own cell ended the process; the cell is not taken up again."""
+
+
+def warm() -> None:
+    """Import and set up everything a notebook needs; called once, before any room exists."""
+    import torchvision.ops  # noqa: F401
+
+    matplotlib.use("module://matplotlib_inline.backend_inline")
+    from matplotlib import pyplot  # noqa: F401
+
+    sys.modules["coursekit"] = coursekit
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "NoColor"
+    shell = Shell.instance(config=config)
+    shell.run_line_magic("matplotlib", "inline")
+    set_matplotlib_formats("png")
+    shell.record(Recorder(10_000))
+    nbformat.reads(nbformat.writes(nbformat.v4.new_notebook()), nbformat.NO_CONVERT)
+    shell.run_cell("None", store_history=False)
+
+
+def main() -> None:
+    """Run in room S, when every wall stands."""
+    control = socket.socket(fileno=CONTROL)
+    Notebook(control, _receive(control)).run()
+
+
+def _receive(control: socket.socket) -> packets.Run:
+    """Write the submission's files into the working folder and return what to run."""
+    contents: dict[str, bytearray] = {}
+    while True:
+        piece, _ = packets.receive(control, packets.Piece)
+        contents.setdefault(piece.name, bytearray()).extend(piece.data)
+        if piece.last and piece.name == packets.JOB:
+            return msgspec.msgpack.decode(contents.pop(piece.name), type=packets.Run)
+        if piece.last:
+            Path(piece.name).write_bytes(contents.pop(piece.name))
+
+
+def _settle() -> None:
+    """Undo what the warm process remembers of the machine it was started on."""
+    os.environ.clear()
+    os.environ.update(
+        HOME="/room", PATH="/usr/local/bin:/usr/bin:/bin", LANG="C.UTF-8", OMP_NUM_THREADS="1",
+        OPENBLAS_NUM_THREADS="1", MPLBACKEND="module://matplotlib_inline.backend_inline",
+        MPLCONFIGDIR="/tmp/matplotlib", PYTHONDONTWRITEBYTECODE="1",  # noqa: S108
+        USER="student",
+    )  # fmt: skip
+    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    tempfile.tempdir = None
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, "/room")
+    sys.argv = ["notebook"]
+    for public in PUBLIC.iterdir() if PUBLIC.is_dir() else ():
+        place = Path("/room") / public.name
+        if place.exists():
+            place.unlink()
+        place.symlink_to(public)
+    random.seed(SEED)
+    np.random.seed(SEED % 2**32)
+    torch.manual_seed(SEED)
+    torch.set_num_threads(1)
+    torch.set_num_threads = lambda threads: None  # snapshots can be forked off one thread only
+
+
+class Notebook:
+    """One notebook in its room.
+
+    Args:
+        control: The line to M.
+        job: What to run.
+    """
+
+    def __init__(self, control: socket.socket, job: packets.Run) -> None:
+        self._control, self._job = control, job
+        self._shell = Shell.instance()
+        self._recorder = Recorder(job.output_kb * 1024)
+        self._progress = Progress(len(job.cells), len(job.questions))
+        self._watch = Watch(self._progress, job.cell_seconds, self._cell_lost, self._finish)
+        self._cell = 0
+
+    def run(self) -> None:
+        """Run every cell, then stay for T's questions."""
+        _settle()
+        names = self._shell.user_ns
+        names["__name__"] = "__main__"
+        sys.stdout, sys.stderr = self._shell.record(self._recorder)
+        signal.signal(signal.SIGALRM, self._interrupt)
+        self._attach_checks()
+        self._watch.fork()
+        while self._cell < len(self._job.cells):
+            if not self._progress.left_out(self._cell):
+                self._run_cell(self._cell)
+            self._cell += 1
+        self._hand_over()
+        self._finish([])
+
+    def _run_cell(self, index: int) -> None:
+        started = time.monotonic()
+        self._progress.stand(index)
+        self._send(packets.CellStarted(index))
+        signal.setitimer(signal.ITIMER_REAL, self._job.cell_seconds, 1.0)
+        try:
+            problem = self._execute(self._job.cells[index])
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for piece in packets.output_pieces(index, self._recorder.take()):
+            self._send(piece)
+        count = self._shell.execution_count - 1
+        self._send(packets.CellDone(index, count, time.monotonic() - started, problem))
+        self._progress.stand(-1)
+
+    def _execute(self, source: str) -> str:
+        try:
+            result = self._shell.run_cell(source, store_history=True)
+        except CellTimeout:
+            return "timeout"
+        except BaseException as error:
+            return type(error).__name__[:64]
+        error = result.error_before_exec or result.error_in_exec
+        if isinstance(error, CellTimeout):
+            return "timeout"
+        return type(error).__name__[:64] if error else ""
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        raise CellTimeout(f"the cell ran for more than {self._job.cell_seconds:g} seconds")
+
+    def _attach_checks(self) -> None:
+        """Take a snapshot at each ``grader.check``; let nothing be exported or logged."""
+        original = otter_notebook.Notebook.check
+
+        def check(grader: Any, question: str, global_env: dict[str, Any] | None = None) -> Any:
+            self._snapshot(question)
+            return original(
+                grader, question, self._shell.user_ns if global_env is None else global_env
+            )
+
+        otter_notebook.Notebook.check = check
+        otter_notebook.Notebook._log_event = lambda *args, **kwargs: None
+        otter_notebook.Notebook.export = lambda *args, **kwargs: print(
+            "Nothing is exported while the notebook is being graded."
+        )
+        assert otter.Notebook is otter_notebook.Notebook
+
+    def _snapshot(self, question: str) -> None:
+        if question not in self._job.questions or torch.cuda.is_initialized():
+            return
+        index = self._job.questions.index(question)
+        left, interval = signal.setitimer(signal.ITIMER_REAL, 0)
+        resumed = self._watch.fork(self._desk(index), index)
+        if resumed:
+            self._resume()
+        signal.setitimer(signal.ITIMER_REAL, left, interval)
+        self._send(packets.Checked(question))
+
+    def _resume(self) -> None:
+        """Take the notebook up again here: what was run after this point is run once more."""
+        if self._progress.left_out(self._cell):
+            raise CellLost("the rest of this cell ended its process and was left out")
+        self._progress.stand(self._cell)
+
+    def _desk(self, index: int) -> Desk:
+        line = socket.socket(fileno=os.dup(FIRST_LINE + index))
+        return Desk(line, self._serve)
+
+    def _serve(self, line: socket.socket) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        Answerer(self._shell.user_ns, self._job.helpers).serve(line)
+
+    def _finish(self, desks: list[Desk]) -> NoReturn:
+        """Tell M that the notebook is done; serve what has no snapshot from the state here."""
+        self._progress.stand(-1, finished=True)
+        self._send(packets.Finished())
+        rest = [i for i in range(len(self._job.questions)) if not self._progress.owner(i)]
+        if not torch.cuda.is_initialized():
+            stay_open([*desks, *(self._desk(index) for index in rest)])
+        for index in rest:  # a process that has used a GPU cannot be forked
+            self._serve(socket.socket(fileno=FIRST_LINE + index))
+        stay_open([])
+
+    def _hand_over(self) -> None:
+        """Send the files the notebook was expected to write."""
+        for name in self._job.expected_files:
+            path = Path(name)
+            if path.is_file() and path.stat().st_size <= _ARTEFACT_LIMIT:
+                for piece in packets.pieces(name, path.read_bytes()):
+                    self._send(piece)
+
+    def _cell_lost(self, index: int, reason: str) -> None:
+        self._send(packets.CellLost(index, reason))
+
+    def _send(self, packet: packets.Packet) -> None:
+        packets.send(self._control, packet)
