@@ -1,0 +1,124 @@
+"""Room T: runs otter's test files against the student's objects and tells M what came out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+import warnings
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from otter.test_files.exception_test import ExceptionTestFile
+
+from autograder import coursekit
+from autograder.model import Status
+from autograder.room import packets
+from autograder.seal.handles import (
+    Environment,
+    Link,
+    Misbehaviour,
+    StudentError,
+    StudentExit,
+    StudentTimeout,
+)
+
+CONTROL = 3
+COURSE = Path("/course")
+"""Where the bundle is shown: ``tests/`` and ``files/`` of otter's zip."""
+_LINES_LIMIT = 128
+_MESSAGE_LIMIT = 4000
+_OUT_OF_MEMORY = ("can't allocate memory", "Unable to allocate", "out of memory")
+_tests: dict[str, Any] = {}
+
+
+class OutOfTime(BaseException):
+    """The tests of one question took longer than they may."""
+
+
+def warm() -> None:
+    """Load the bundle's tests and compute its hidden data; called once, before any room exists."""
+    warnings.simplefilter("ignore")
+    sys.modules["coursekit"] = coursekit
+    sys.path.insert(0, str(COURSE / "files"))
+    for path in sorted((COURSE / "tests").glob("*.py")):
+        test_file = ExceptionTestFile.from_file(str(path))
+        _tests[test_file.name] = test_file
+    for hidden in (COURSE / "files" / "reference_impl").glob("*/hidden.py"):
+        module = __import__(f"reference_impl.{hidden.parent.name}.hidden", fromlist=["warm"])
+        if hasattr(module, "warm"):
+            module.warm()
+
+
+def main() -> None:
+    """Run in room T, when every wall stands."""
+    torch.set_num_threads(1)
+    control = socket.socket(fileno=CONTROL)
+    job, lines = packets.receive(control, packets.Judge, _LINES_LIMIT)
+    os.environ["AUTOGRADER_STUDENT"] = job.student
+    signal.signal(signal.SIGALRM, _out_of_time)
+    for question, line in zip(job.questions, lines, strict=True):
+        packets.send(control, packets.Judging(question))
+        with socket.socket(fileno=line) as link:
+            _judge(control, question, link, job.question_seconds)
+    packets.send(control, packets.Finished())
+
+
+def _judge(control: socket.socket, question: str, line: socket.socket, seconds: float) -> None:
+    """Run one question's tests in order and report each."""
+    deadline = time.monotonic() + seconds
+    link = Link(line, lambda: deadline)
+    signal.setitimer(signal.ITIMER_REAL, seconds + 1)
+    for case in _tests[question].test_cases:
+        started = time.monotonic()
+        status, message = _run(case.body, link)
+        name = case.body.test_func.__name__
+        taken = time.monotonic() - started
+        packets.send(control, packets.Tested(question, name, status, message, taken))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _run(test: Any, link: Link) -> tuple[Status, str]:
+    environment = Environment(link)
+    try:
+        test.call_func(environment)
+    except BaseException as error:
+        status, message = _outcome(error)
+        if environment.missing:
+            names = ", ".join(environment.missing)
+            message = f"the notebook does not define {names}. {message}"
+        return status, message.encode(errors="backslashreplace").decode()[:_MESSAGE_LIMIT]
+    return Status.PASSED, ""
+
+
+def _outcome(error: BaseException) -> tuple[Status, str]:
+    text = _text(error)
+    if isinstance(error, OutOfTime | StudentTimeout):
+        return Status.TIMEOUT, text
+    if isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY):
+        return Status.MEMORY, text
+    if isinstance(error, NotImplementedError) and isinstance(error, StudentError):
+        return Status.FAILED, f"not answered: {text}"
+    if isinstance(error, AssertionError) and not isinstance(error, StudentError):
+        return Status.FAILED, text
+    kind = next((c.__name__ for c in type(error).__mro__ if c.__module__ != "student"), "")
+    if not isinstance(error, StudentError):
+        return Status.ERROR, f"{kind}: {text}"
+    if isinstance(error, StudentExit | Misbehaviour):
+        return Status.ERROR, text
+    return Status.ERROR, f"the student's code raised {kind}: {text}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return type(error).__name__
+
+
+def _out_of_time(number: int, frame: FrameType | None) -> None:
+    raise OutOfTime("the tests of this question ran out of time")
