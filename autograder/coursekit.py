@@ -114,6 +114,7 @@ def gradients(
         inputs: Tensors and other arguments; floating-point tensors are differentiated.
         cotangent: Tensor of the output's shape; ones if not given.
         wrt: Positions of the inputs to differentiate by; all floating-point tensors if not given.
+        **kwargs: Passed on to ``function``.
 
     Returns:
         One gradient for each differentiated input, in order; zeros where the output does not

@@ -123,14 +123,17 @@ class Engine:
         """Result key: everything the outcome is a function of."""
         digest = hashlib.sha256()
         limits = self.settings.limits or self.bundle.manifest.limits
+        files = [
+            part for name in sorted(submission.files) for part in (name, submission.files[name])
+        ]
         parts = [
-            submission.notebook, submission.problem.encode(), submission.student.key.encode(),
-            *(part for name in sorted(submission.files) for part in (name.encode(), submission.files[name])),
-            self.bundle.digest.encode(), environment().encode(), msgspec.json.encode(limits),
-            self.settings.secret.encode(), b"afresh" if self.retrains(submission) else b"",
+            submission.notebook, submission.problem, submission.student.key, *files,
+            self.bundle.digest, environment(), msgspec.json.encode(limits), self.settings.secret,
+            "afresh" if self.retrains(submission) else "",
         ]  # fmt: skip
         for part in parts:
-            digest.update(len(part).to_bytes(8) + part)
+            data = part.encode() if isinstance(part, str) else part
+            digest.update(len(data).to_bytes(8) + data)
         return digest.hexdigest()
 
     def close(self) -> None:

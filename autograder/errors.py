@@ -63,7 +63,7 @@ class BundleError(AutograderError):
 
 
 class IsolationError(AutograderError):
-    """This machine cannot isolate rooms."""
+    """The machine cannot isolate rooms."""
 
 
 class RoomError(AutograderError):

@@ -159,7 +159,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plain_name(name: str) -> str | None:
-    """Return ``name`` if it is a plain file name that is safe to create in a room, else ``None``."""
+    """Return ``name`` if it is a plain file name, safe to create in a room, else ``None``."""
     path = PurePosixPath(name)
     if len(path.parts) != 1 or name in {".", "..", ""} or len(name.encode(errors="replace")) > 200:
         return None

@@ -33,8 +33,8 @@ from autograder.model import (
     Verdict,
 )  # fmt: skip
 from autograder.notebook import code_sources, read
-from autograder.room import packets
 from autograder.room.host import Room, Warm
+from autograder.wire import packets
 
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes of a room's own printing that are kept for staff."""
@@ -227,7 +227,8 @@ class _Attempt:
     """One submission on its way from first cell to verdict."""
 
     def __init__(self, manifest: Manifest, limits: Limits, submission: Submission,
-                 notebook: dict[str, Any], retrain: bool, stopped: Callable[[], bool]) -> None:  # fmt: skip
+                 notebook: dict[str, Any], retrain: bool,
+                 stopped: Callable[[], bool]) -> None:  # fmt: skip
         self._manifest, self._limits, self._submission = manifest, limits, submission
         self._notebook, self._retrain, self._stopped = notebook, retrain, stopped
         self._names = [question.name for question in manifest.autograded]
@@ -300,8 +301,9 @@ class _Attempt:
         files = {} if self._retrain else dict(self._submission.files)
         files[self._manifest.notebook] = json.dumps(self._notebook).encode()
         run = packets.Run(
-            self._manifest.notebook, code_sources(self._notebook), self._names, self._manifest.helpers,
-            self._manifest.expected_files, self._limits.cell_seconds, self._limits.output_kb,
+            self._manifest.notebook, code_sources(self._notebook), self._names,
+            self._manifest.helpers, self._manifest.expected_files,
+            self._limits.cell_seconds, self._limits.output_kb,
         )  # fmt: skip
         try:
             for name, data in files.items():
@@ -336,7 +338,7 @@ class _Attempt:
                     break
 
     def _watch(
-        self, room: Room, court: Room, ready: set[object], selector: selectors.BaseSelector
+        self, room: Room, court: Room, ready: set[Any], selector: selectors.BaseSelector
     ) -> None:
         if self._stopped():
             raise Interrupted

@@ -1,0 +1,1 @@
+"""Rooms: processes that can see and use only what they are given."""

@@ -7,7 +7,7 @@ import importlib
 import socket
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import torch
@@ -37,19 +37,22 @@ class Answerer:
 
     def serve(self, link: socket.socket) -> None:
         """Answer until T hangs up."""
-        while True:
-            try:
-                message, blob = frames.receive(link)
-            except (frames.WireClosed, frames.WireError):
-                return
+        while self.answer_one(link):
+            pass
+
+    def answer_one(self, link: socket.socket) -> bool:
+        """Answer one question; false if T has hung up."""
+        try:
+            message, blob = frames.receive(link)
             answer, reply = self._answer(_decoder.decode(message), blob)
             try:
                 frames.send(link, _encoder.encode(answer), reply)
-            except frames.WireClosed:
-                return
             except frames.WireError as error:
                 raised = m.Raised(["ValueError"], f"the returned value is too large: {error}")
                 frames.send(link, _encoder.encode(raised))
+        except (frames.WireClosed, frames.WireError):
+            return False
+        return True
 
     def _answer(self, request: m.Request, blob: bytearray) -> tuple[m.Answer, bytes | bytearray]:
         unpacker = Unpacker(blob, lambda live: self._objects[live.number])
@@ -89,14 +92,13 @@ class Answerer:
         number = self._numbers.setdefault(id(value), len(self._objects))
         if number == len(self._objects):
             self._objects.append(value)
-        kind = (
-            "module"
-            if isinstance(value, torch.nn.Module)
-            else "callable"
-            if callable(value)
-            else "object"
-        )
-        return m.Live(number, kind, type(value).__name__[:64])
+        return m.Live(number, _kind(value), type(value).__name__[:64])
+
+
+def _kind(value: Any) -> Literal["object", "callable", "module"]:
+    if isinstance(value, torch.nn.Module):
+        return "module"
+    return "callable" if callable(value) else "object"
 
 
 class _NoSuchName(Exception):

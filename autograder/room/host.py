@@ -19,8 +19,8 @@ import msgspec
 
 from autograder.errors import IsolationError, RoomError
 from autograder.model import Limits
-from autograder.room import packets
 from autograder.room.zygote import Setup
+from autograder.wire import packets
 
 _ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -112,7 +112,8 @@ class Warm:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-I", "-m", "autograder.room.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            command, env=_ENVIRONMENT | {"HOME": self._home.name}, cwd="/", pass_fds=[theirs.fileno()], start_new_session=True,
+            command, env=_ENVIRONMENT | {"HOME": self._home.name}, cwd="/",
+            pass_fds=[theirs.fileno()], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=self._complaints, stderr=self._complaints,
         )  # fmt: skip
         theirs.close()

@@ -21,8 +21,10 @@ ROOM_USER = 61_000
 """User and group id that rooms have on the machine when the grader is started by root."""
 INSIDE_USER = 1000
 """The same inside a room."""
-_SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/ld.so.conf",
-           "/etc/fonts", "/etc/localtime", "/etc/alternatives", "/sys/devices/system/cpu")  # fmt: skip
+_SYSTEM = (
+    "/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/ld.so.conf",
+    "/etc/fonts", "/etc/localtime", "/etc/alternatives", "/sys/devices/system/cpu",
+)  # fmt: skip
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _WRITABLE = ("/room", "/tmp", "/dev/shm")  # noqa: S108  mount points of a room's own tmpfs
 _NAMESPACES = (

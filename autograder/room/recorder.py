@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import subprocess
-from typing import Any, TextIO
+from typing import Any
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -78,7 +79,7 @@ def _plain(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
-class _Stream(TextIO):
+class _Stream(io.TextIOBase):
     """A text stream that writes into a recorder."""
 
     def __init__(self, name: str, recorder: Recorder, number: int) -> None:
@@ -90,15 +91,6 @@ class _Stream(TextIO):
         self._recorder.stream(self._name, text)
         return len(text)
 
-    def writelines(self, lines: Any) -> None:
-        for line in lines:
-            self.write(line)
-
-    def flush(self) -> None: ...
-
-    def isatty(self) -> bool:
-        return False
-
     def writable(self) -> bool:
         return True
 
@@ -106,15 +98,15 @@ class _Stream(TextIO):
         return self._number
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]
         return "utf-8"
 
     @property
-    def errors(self) -> str:
+    def errors(self) -> str:  # type: ignore[override]
         return "replace"
 
 
-class _Publisher(DisplayPublisher):
+class _Publisher(DisplayPublisher):  # type: ignore[misc]
     recorder: Recorder
 
     def publish(self, data: Any, metadata: Any = None, **kwargs: Any) -> None:
@@ -124,7 +116,7 @@ class _Publisher(DisplayPublisher):
         self.recorder.clear()
 
 
-class _Hook(DisplayHook):
+class _Hook(DisplayHook):  # type: ignore[misc]
     recorder: Recorder
 
     def write_output_prompt(self) -> None: ...
@@ -135,7 +127,7 @@ class _Hook(DisplayHook):
     def finish_displayhook(self) -> None: ...
 
 
-class Shell(InteractiveShell):
+class Shell(InteractiveShell):  # type: ignore[misc]
     """An IPython shell without history, terminal or kernel; magics and rich outputs work."""
 
     recorder: Recorder
@@ -168,6 +160,7 @@ class Shell(InteractiveShell):
         self.user_ns["_exit_code"] = done.returncode
 
     def init_display_formatter(self) -> None:
+        """Show every MIME type an object offers, as a notebook does."""
         super().init_display_formatter()  # type: ignore[no-untyped-call]
         self.display_formatter.active_types = list(self.display_formatter.format_types)
 

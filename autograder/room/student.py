@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import socket
 import sys
@@ -24,11 +25,11 @@ from otter.check import notebook as otter_notebook
 from traitlets.config import Config
 
 from autograder import coursekit
-from autograder.room import packets
 from autograder.room.answer import Answerer
 from autograder.room.progress import Progress
 from autograder.room.recorder import Recorder, Shell
 from autograder.room.snapshot import Desk, Watch, stay_open
+from autograder.wire import packets
 
 CONTROL, FIRST_LINE = 3, 4
 """Descriptors in the room: the line to M, then one line to T for each question."""
@@ -40,7 +41,7 @@ _ARTEFACT_LIMIT = 32 * 1024 * 1024
 
 
 class CellTimeout(BaseException):
-    """This cell ran longer than a cell may. It was interrupted; the next cell runs as usual."""
+    """A cell ran longer than a cell may. It was interrupted; the next cell runs as usual."""
 
     def _render_traceback_(self) -> list[str]:
         return [f"Interrupted: {self}. The cells after it run as usual."]
@@ -110,7 +111,7 @@ def _settle() -> None:
     np.random.seed(SEED % 2**32)
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
-    torch.set_num_threads = lambda threads: None  # snapshots can be forked off one thread only
+    torch.set_num_threads = lambda nthreads: None  # snapshots can be forked off one thread only
 
 
 class Notebook:
@@ -167,10 +168,10 @@ class Notebook:
             return "timeout"
         except BaseException as error:
             return type(error).__name__[:64]
-        error = result.error_before_exec or result.error_in_exec
-        if isinstance(error, CellTimeout):
+        raised = result.error_before_exec or result.error_in_exec
+        if isinstance(raised, CellTimeout):
             return "timeout"
-        return type(error).__name__[:64] if error else ""
+        return type(raised).__name__[:64] if raised else ""
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         raise CellTimeout(f"the cell ran for more than {self._job.cell_seconds:g} seconds")
@@ -224,9 +225,16 @@ class Notebook:
         rest = [i for i in range(len(self._job.questions)) if not self._progress.owner(i)]
         if not torch.cuda.is_initialized():
             stay_open([*desks, *(self._desk(index) for index in rest)])
-        for index in rest:  # a process that has used a GPU cannot be forked
-            self._serve(socket.socket(fileno=FIRST_LINE + index))
+        self._serve_unforked([socket.socket(fileno=FIRST_LINE + index) for index in rest])
         stay_open([])
+
+    def _serve_unforked(self, lines: list[socket.socket]) -> None:
+        """Serve all lines from this process: one that has used a GPU cannot be forked."""
+        answerers = {line: Answerer(self._shell.user_ns, self._job.helpers) for line in lines}
+        while answerers:
+            for line in select.select(list(answerers), [], [])[0]:
+                if not answerers[line].answer_one(line):
+                    del answerers[line]
 
     def _hand_over(self) -> None:
         """Send the files the notebook was expected to write."""

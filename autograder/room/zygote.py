@@ -21,7 +21,8 @@ from pathlib import Path
 import msgspec
 
 from autograder.model import Limits
-from autograder.room import jail, landlock, linux, packets
+from autograder.room import jail, landlock, linux
+from autograder.wire import packets
 
 _DESCRIPTORS_LIMIT = 160
 
@@ -83,7 +84,7 @@ def _prepare(control: socket.socket) -> Callable[[], None]:
 def _open(
     control: socket.socket, limits: Limits, descriptors: list[int], run: Callable[[], None]
 ) -> None:
-    """Open one room. ``descriptors``: the room's output, then what it gets as 3, 4, …"""
+    """Open one room; ``descriptors`` are its output and then what it gets as 3, 4 and so on."""
     output, *lines = descriptors
     keep = {output: 1} | {number: 3 + index for index, number in enumerate(lines)}
     try:

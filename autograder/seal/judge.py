@@ -17,7 +17,6 @@ from otter.test_files.exception_test import ExceptionTestFile
 
 from autograder import coursekit
 from autograder.model import Status
-from autograder.room import packets
 from autograder.seal.handles import (
     Environment,
     Link,
@@ -26,6 +25,7 @@ from autograder.seal.handles import (
     StudentExit,
     StudentTimeout,
 )
+from autograder.wire import packets
 
 CONTROL = 3
 COURSE = Path("/course")
@@ -61,25 +61,54 @@ def main() -> None:
     job, lines = packets.receive(control, packets.Judge, _LINES_LIMIT)
     os.environ["AUTOGRADER_STUDENT"] = job.student
     signal.signal(signal.SIGALRM, _out_of_time)
-    for question, line in zip(job.questions, lines, strict=True):
-        packets.send(control, packets.Judging(question))
-        with socket.socket(fileno=line) as link:
-            _judge(control, question, link, job.question_seconds)
+    benches = [
+        Bench(control, question, socket.socket(fileno=line), job.question_seconds)
+        for question, line in zip(job.questions, lines, strict=True)
+    ]
+    for hidden in (False, True):
+        for bench in benches:
+            bench.judge(hidden)
     packets.send(control, packets.Finished())
 
 
-def _judge(control: socket.socket, question: str, line: socket.socket, seconds: float) -> None:
-    """Run one question's tests in order and report each."""
-    deadline = time.monotonic() + seconds
-    link = Link(line, lambda: deadline)
-    signal.setitimer(signal.ITIMER_REAL, seconds + 1)
-    for case in _tests[question].test_cases:
+class Bench:
+    """The tests of one question.
+
+    Public tests are run first, those of all questions: their messages may be shown to students,
+    so no hidden input may have been in room S before they are made.
+
+    Args:
+        control: The line to M.
+        question: Its name.
+        line: The line to the question's snapshot in room S.
+        seconds: Wall clock for the public tests, and again for the hidden ones.
+    """
+
+    def __init__(
+        self, control: socket.socket, question: str, line: socket.socket, seconds: float
+    ) -> None:
+        self._control, self._question, self._seconds = control, question, seconds
+        self._deadline = 0.0
+        self._link = Link(line, lambda: self._deadline)
+
+    def judge(self, hidden: bool) -> None:
+        """Run the hidden or the public tests in order and report each."""
+        cases = [case for case in _tests[self._question].test_cases if case.hidden == hidden]
+        packets.send(self._control, packets.Judging(self._question))
+        self._deadline = time.monotonic() + self._seconds
+        signal.setitimer(signal.ITIMER_REAL, self._seconds + 1)
+        for case in cases:
+            self._report(case.body)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if hidden:
+            self._link.close()
+
+    def _report(self, test: Any) -> None:
         started = time.monotonic()
-        status, message = _run(case.body, link)
-        name = case.body.test_func.__name__
-        taken = time.monotonic() - started
-        packets.send(control, packets.Tested(question, name, status, message, taken))
-    signal.setitimer(signal.ITIMER_REAL, 0)
+        status, message = _run(test, self._link)
+        seconds = time.monotonic() - started
+        name = test.test_func.__name__
+        packets.send(self._control, packets.Tested(self._question, name, status, message, seconds))
 
 
 def _run(test: Any, link: Link) -> tuple[Status, str]:

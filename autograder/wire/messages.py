@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 
-class _Node(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class _Node(msgspec.Struct, array_like=True, tag=True):
     pass
 
 
@@ -101,12 +101,12 @@ class Live(_Node, tag="live"):
 
 
 Node = (
-    None | bool | int | float | str
-    | Items | Mapping | Array | Raw | Table | Column | Graph | Picture | Rng | Symbol | Number | Live
+    None | bool | int | float | str | Items | Mapping | Array | Raw | Table | Column | Graph
+    | Picture | Rng | Symbol | Number | Live
 )  # fmt: skip
 
 
-class _Request(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class _Request(msgspec.Struct, array_like=True, tag=True):
     pass
 
 
@@ -151,7 +151,7 @@ class Make(_Request):
 Request = Look | Attribute | Call | Ask | Make
 
 
-class _Answer(msgspec.Struct, frozen=True, array_like=True, tag=True):
+class _Answer(msgspec.Struct, array_like=True, tag=True):
     pass
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ JOB = "/job"
 """Name under which M sends a room what to run; no file can have it."""
 
 
-class _Packet(msgspec.Struct, frozen=True, tag=True):
+class _Packet(msgspec.Struct, tag=True):
     pass
 
 
@@ -59,7 +59,7 @@ class Piece(_Packet):
     last: bool
 
 
-class Run(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct):
     """M to S, as the last file, named :data:`JOB`: what to run."""
 
     notebook: str
@@ -140,7 +140,6 @@ Packet = (
 )  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
-Kind = TypeVar("Kind")
 
 
 def send(link: socket.socket, packet: Packet, descriptors: Sequence[int] = ()) -> None:
@@ -159,7 +158,7 @@ def send(link: socket.socket, packet: Packet, descriptors: Sequence[int] = ()) -
         link.send(data, socket.MSG_NOSIGNAL)
 
 
-def receive(link: socket.socket, kind: type[Kind], descriptors: int = 0) -> tuple[Kind, list[int]]:
+def receive(link: socket.socket, kind: Any, descriptors: int = 0) -> tuple[Any, list[int]]:
     """Receive one packet of a given type (or union of types) and up to so many descriptors.
 
     Raises:

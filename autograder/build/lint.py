@@ -1,0 +1,156 @@
+"""What otter lets through and an assignment must not ship with."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from autograder.build.answers import check_answers
+from autograder.build.master import Master, Question, Role
+from autograder.build.sources import Sources
+from autograder.build.testcell import MasterTest, read_tests
+from autograder.errors import BuildError
+
+KEYS = {"name", "manual", "points", "check_cell", "export", "all_or_nothing"}
+"""The question config keys that otter heeds; it accepts all others without a word."""
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
+    """Check ``master`` and return each autograded question's tests.
+
+    Raises:
+        BuildError: for the first thing that is wrong, naming notebook, question and cell.
+    """
+    _check_config(master)
+    _check_names(master)
+    tests = {}
+    for question in master.questions:
+        _check_question(master, question)
+        found = read_tests(master, question)
+        if question.written:
+            _check_written(sources, master, question, found)
+        else:
+            _check_autograded(master, question, found)
+            tests[question.name] = found
+    _check_rubrics(sources, master)
+    check_answers(master)
+    return tests
+
+
+def _check_config(master: Master) -> None:
+    number = next(cell.number for cell in master.cells if cell.role is Role.CONFIG)
+    tests = master.config.get("tests")
+    if not isinstance(tests, dict) or tests.get("ok_format") is not False:
+        problem = "Tests must be exception-based: put `tests: {ok_format: false}` in the config."
+        raise master.error(problem, cell=number)
+    for key in ("files", "autograder_files"):
+        names = master.config.get(key) or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise master.error(f"`{key}:` must be a list of names.", cell=number)
+    if master.config.get("generate") is False:
+        raise master.error("`generate: false` leaves graders without a bundle.", cell=number)
+
+
+def _check_names(master: Master) -> None:
+    seen: dict[str, int] = {}
+    for question in master.questions:
+        if question.name in seen:
+            problem = f"Another question of this name begins in cell {seen[question.name]}."
+            raise master.error(problem, question.name, question.number)
+        if not NAME.fullmatch(question.name):
+            problem = "A question's name is made of letters, digits, - and _, a letter first."
+            raise master.error(problem, question.name, question.number)
+        seen[question.name] = question.number
+
+
+def _check_question(master: Master, question: Question) -> None:
+    for key, value in question.config.items():
+        if key not in KEYS:
+            problem = f"Unknown question key {key!r} (there are {', '.join(sorted(KEYS))})."
+            raise master.error(problem, question.name, question.number)
+        if key not in {"name", "points"} and not isinstance(value, bool):
+            raise master.error(f"{key}: must be true or false.", question.name, question.number)
+
+
+def _check_written(
+    sources: Sources, master: Master, question: Question, tests: list[MasterTest]
+) -> None:
+    error = partial(master.error, question=question.name, cell=question.number)
+    if tests:
+        raise error("A written question cannot have tests too; make two questions of it.")
+    if not prompt_of(question):
+        raise error("A written question needs its text in a Markdown cell inside the question.")
+    if not question.of(Role.SOLUTION) and not question.of(Role.PROMPT):
+        raise error("A written question needs a solution or a prompt, or students get no cell.")
+    points: Any = question.config.get("points")
+    if not _is_number(points):
+        raise error("A written question needs `points:`, a number.")
+    rubric = sources.recipe.rubric.get(question.name, [])
+    if not rubric:
+        raise error(f"It has no [[rubric.{question.name}]] in assignment.toml.")
+    total = sum(item.points for item in rubric)
+    if not math.isclose(total, points):
+        raise error(f"The rubric's points sum to {total:g} and the question has {points:g}.")
+
+
+def _check_autograded(master: Master, question: Question, tests: list[MasterTest]) -> None:
+    error = partial(master.error, question=question.name, cell=question.number)
+    if not tests:
+        raise error("It has neither tests nor `manual: true`.")
+    if not any(cell.is_code for cell in question.of(Role.SOLUTION)):
+        raise error("It has tests and no solution cell: nothing for students to do.")
+    points = question.config.get("points")
+    if isinstance(points, dict):
+        if set(points) != {"each"} or not _is_number(points["each"]):
+            raise error("`points:` as a table must be {each: a number}.")
+        points = points["each"] * len(tests)
+    if isinstance(points, list):
+        _check_point_list(error, points, tests)
+    elif points is not None:
+        if not _is_number(points):
+            raise error(f"points: {points!r} is not a number.")
+        _check_point_sum(error, points, tests)
+
+
+def _check_point_list(
+    error: Callable[[str], BuildError], points: list[Any], tests: list[MasterTest]
+) -> None:
+    if len(points) != len(tests) or not all(_is_number(value) for value in points):
+        raise error(f"`points:` lists {len(points)} values for {len(tests)} tests.")
+    if any(test.hidden for test in tests):
+        raise error("`points:` as a list breaks the public tests: give each test its own points.")
+    for test, value in zip(tests, points, strict=True):
+        if test.points not in (None, value):
+            raise error(f"{test.name} has points of its own, which the list overrides.")
+
+
+def _check_point_sum(
+    error: Callable[[str], BuildError], points: float, tests: list[MasterTest]
+) -> None:
+    own = [test.points for test in tests if test.points is not None]
+    total = sum(own)
+    if len(own) == len(tests) and not math.isclose(total, points):
+        raise error(f"Its tests' points sum to {total:g} and the question has {points:g}.")
+    if total > points and not math.isclose(total, points):
+        raise error(f"Its tests' points sum to {total:g}, over the question's {points:g}.")
+
+
+def _check_rubrics(sources: Sources, master: Master) -> None:
+    written = {question.name for question in master.questions if question.written}
+    for name in sources.recipe.rubric:
+        if name not in written:
+            raise sources.error(f"rubric.{name}: the master has no written question {name}.")
+
+
+def prompt_of(question: Question) -> str:
+    """The question's text, as Markdown."""
+    cells = [cell for cell in question.of(Role.TEXT) if cell.node.cell_type == "markdown"]
+    return "\n\n".join(cell.source.strip() for cell in cells).strip()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

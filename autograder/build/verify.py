@@ -1,0 +1,212 @@
+"""The proof an assignment ships with: who gets which points.
+
+The solution gets them all, the untouched student notebook none, and every mutant loses the points
+of exactly the tests that are there to catch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from autograder.build.compose import Built, compose
+from autograder.build.mutant import Mutant, read_mutants
+from autograder.build.publish import publish
+from autograder.build.sources import Sources
+from autograder.bundle import Bundle, Manifest, Question
+from autograder.model import (
+    Outcome,
+    QuestionVerdict,
+    Standing,
+    Status,
+    Student,
+    Submission,
+    TestVerdict,
+    Verdict,
+)
+
+Grade = Callable[[Bundle, Iterable[Submission], Any], Iterator[Outcome]]
+"""The engine: ``autograder.engine.grade`` or a stand-in."""
+
+CAUGHT = {Status.FAILED, Status.ERROR, Status.TIMEOUT, Status.MEMORY}
+"""What a test does to a wrong answer. A skipped test caught nothing."""
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Row:
+    """One claim about one subject."""
+
+    subject: str
+    """``"solution"``, ``"student notebook"`` or ``"mutant NAME"``."""
+    expected: str
+    got: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What grading the subjects has shown."""
+
+    assignment: str
+    rows: list[Row]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim does."""
+        return all(row.holds for row in self.rows)
+
+
+def verify(
+    name: str,
+    project: Path,
+    *,
+    grade: Grade | None = None,
+    settings: object | None = None,
+    only: Iterable[str] | None = None,
+) -> Proof:
+    """Grade the solution, the student notebook and every mutant of ``solutions/NAME/``.
+
+    The assignment is built afresh into a temporary folder: the proof is of the sources.
+
+    Args:
+        name: The assignment.
+        project: The project's root.
+        grade: Stand-in for the sealed engine.
+        settings: The engine's settings; its defaults if not given.
+        only: Subjects to grade, by their names in the rows; all if not given.
+
+    Raises:
+        BuildError: if the assignment does not build or a mutant's header is wrong.
+    """
+    sources = Sources.read(name, project)
+    built = compose(name, project)
+    claims = _claims(sources, built)
+    if only is not None:
+        claims = [claim for claim in claims if claim.subject in set(only)]
+    if grade is None:
+        from autograder.engine import Settings
+        from autograder.engine import grade as sealed
+
+        grade, settings = sealed, settings or Settings()
+    with TemporaryDirectory(prefix="autograder-verify-") as temporary:
+        folder = Path(temporary) / name
+        publish({folder: built.bundle})
+        return Proof(name, _check(claims, grade, Bundle(folder), settings))
+
+
+@dataclass(frozen=True)
+class _Claim:
+    subject: str
+    submission: Submission
+    expected: str
+    judge: Callable[[dict[str, QuestionVerdict]], str]
+    """What contradicts the claim, or nothing."""
+
+
+def _claims(sources: Sources, built: Built) -> list[_Claim]:
+    solution, manifest, weights = built.solution_notebook, built.manifest, sources.weights
+    full, zero = f"all {manifest.possible:g} points", "no points"
+    subjects: list[tuple[str, bytes, dict[str, bytes], str, Any]] = [
+        ("solution", solution, weights, full, _Judge(manifest).full),
+        ("student notebook", built.student_notebook, {}, zero, _Judge(manifest).zero),
+    ]
+    for mutant in read_mutants(sources.mutants, manifest):
+        judge = _Judge(manifest, mutant).caught
+        caught = f"{mutant.question} fails {', '.join(mutant.caught_by)}; all else is full"
+        notebook = mutant.insert(solution)
+        subjects.append((f"mutant {mutant.name}", notebook, weights, caught, judge))
+    return [
+        _Claim(subject, _submission(number, subject, notebook, files), expected, judge)
+        for number, (subject, notebook, files, expected, judge) in enumerate(subjects, 1)
+    ]
+
+
+def _submission(number: int, subject: str, notebook: bytes, files: dict[str, bytes]) -> Submission:
+    student = Student(id=str(number), name=subject)
+    return Submission(student=student, source=subject, notebook=notebook, files=files)
+
+
+def _check(claims: list[_Claim], grade: Grade, bundle: Bundle, settings: object) -> list[Row]:
+    submissions = [claim.submission for claim in claims]
+    verdicts = {o.verdict.student: o.verdict for o in grade(bundle, submissions, settings)}
+    rows = []
+    for claim in claims:
+        verdict = verdicts.get(claim.submission.student.key)
+        wrong = _trouble(verdict) or claim.judge(verdict.questions if verdict else {})
+        rows.append(Row(claim.subject, claim.expected, wrong or claim.expected, not wrong))
+    return rows
+
+
+def _trouble(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "the engine gave no verdict"
+    if verdict.status is not Standing.GRADED:
+        return f"{verdict.status.value}: {verdict.message}"
+    ours = [
+        f"{name} {test.name}"
+        for name, question in verdict.questions.items()
+        for test in question.tests
+        if test.status is Status.GRADER_ERROR
+    ]
+    return f"grader error in {', '.join(ours)}" if ours else ""
+
+
+class _Judge:
+    """Says what in a verdict's questions contradicts a claim."""
+
+    def __init__(self, manifest: Manifest, mutant: Mutant | None = None) -> None:
+        self.manifest, self.mutant = manifest, mutant
+
+    def full(self, found: dict[str, QuestionVerdict]) -> str:
+        return _listed(_lost(question, found) for question in self.manifest.autograded)
+
+    def zero(self, found: dict[str, QuestionVerdict]) -> str:
+        return _listed(_earned(question, found) for question in self.manifest.autograded)
+
+    def caught(self, found: dict[str, QuestionVerdict]) -> str:
+        mutant = self.mutant
+        if mutant is None:
+            return ""
+        others = [q for q in self.manifest.autograded if q.name != mutant.question]
+        verdict = found.get(mutant.question)
+        statuses = {test.name: test.status for test in verdict.tests} if verdict else {}
+        escaped = [name for name in mutant.caught_by if statuses.get(name) not in CAUGHT]
+        survived = [f"{name} {_status(statuses, name)}" for name in escaped]
+        return _listed([*survived, *(_lost(question, found) for question in others)])
+
+
+def _status(statuses: dict[str, Status], name: str) -> str:
+    return statuses[name].value if name in statuses else "did not run"
+
+
+def _lost(question: Question, found: dict[str, QuestionVerdict]) -> str:
+    verdict = found.get(question.name)
+    if verdict is None:
+        return f"{question.name} was not graded"
+    if verdict.score >= question.points - TOLERANCE:
+        return ""
+    failed = [_fault(test) for test in verdict.tests if test.status is not Status.PASSED]
+    return f"{question.name} {verdict.score:g}/{question.points:g}: {'; '.join(failed)}"
+
+
+def _fault(test: TestVerdict) -> str:
+    first = test.message.strip().partition("\n")[0][:200]
+    return f"{test.name} {test.status.value}" + (f" ({first})" if first else "")
+
+
+def _earned(question: Question, found: dict[str, QuestionVerdict]) -> str:
+    verdict = found.get(question.name)
+    if verdict is None:
+        return f"{question.name} was not graded"
+    if verdict.score <= TOLERANCE:
+        return ""
+    passed = [test.name for test in verdict.tests if test.points > 0]
+    return f"{question.name} {verdict.score:g}/{question.points:g}: {', '.join(passed)} passed"
+
+
+def _listed(faults: Iterable[str]) -> str:
+    return " | ".join(fault for fault in faults if fault)

@@ -1,0 +1,1 @@
+"""Canvas: grades into a gradebook CSV that it imports."""

@@ -1,0 +1,339 @@
+"""The ``autograder`` command. Exit status: 0 fine, 1 findings, 2 usage, 3 not a student's fault."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autograder.engine import Settings
+    from autograder.model import Verdict
+    from autograder.session import Graded, Session
+
+FINDINGS, USAGE, INFRASTRUCTURE = 1, 2, 3
+_TRY_OUT_REMARK = (
+    "autograder: no course secret is set, so hidden data are drawn from the published try-out "
+    "value; set AUTOGRADER_SECRET for real grades."
+)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_EXISTING = click.Path(exists=True, path_type=Path)
+_RESULTS = click.option(
+    "--results", "folder", type=_FOLDER, default=Path("grading"), show_default=True,
+    help="Folder that `autograder grade --out` wrote.",
+)  # fmt: skip
+_PROJECT = click.option(
+    "--project", type=_FOLDER, default=Path(), help="The course repository; this folder by default."
+)
+
+
+class _Group(click.Group):
+    """Says every expected error in one sentence, and which exit status it is."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from autograder.errors import AutograderError, IsolationError, RoomError
+
+        try:
+            return super().invoke(ctx)
+        except AutograderError as error:
+            click.echo(f"autograder: {error}", err=True)
+            ctx.exit(INFRASTRUCTURE if isinstance(error, IsolationError | RoomError) else USAGE)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="healthcare-autograder", prog_name="autograder")
+def main() -> None:
+    """Build homework notebooks, grade submissions in sealed rooms, export grades to Canvas."""
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@_PROJECT
+def build(names: tuple[str, ...], project: Path) -> None:
+    """Make student notebooks and bundles of solution notebooks (all, if no NAME is given)."""
+    from autograder.build import build as make
+
+    for name in _chosen(names, project):
+        bundle = make(name, project)
+        manifest = bundle.manifest
+        tests = sum(len(question.tests) for question in manifest.questions)
+        click.echo(
+            f"{name}: {len(manifest.questions)} questions, {tests} tests, "
+            f"{manifest.possible:g} points autograded → "
+            f"{project / 'assignments' / name}, {bundle.folder}"
+        )
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--rooms", type=click.IntRange(1), help="Submissions graded at a time; one a core.")
+@_PROJECT
+@click.pass_context
+def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, project: Path) -> None:
+    """Prove assignments: solution, blank notebook and every mutant get what they should.
+
+    The solution gets everything, the blank notebook nothing, and every mutant loses the tests
+    that must catch it and no point of any other question.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from autograder.build.verify import verify as prove
+
+    held = True
+    for name in _chosen(names, project):
+        proof = prove(name, project, settings=_settings(project, rooms))
+        table = Table(title=f"{name}: the proof it ships with", title_justify="left")
+        for column in ("subject", "expected", "got", ""):
+            table.add_column(column)
+        for row in proof.rows:
+            table.add_row(row.subject, row.expected, row.got, "✓ holds" if row.holds else "✗ FAILS")
+        _console(Console).print(table)
+        held = held and proof.holds
+    ctx.exit(0 if held else FINDINGS)
+
+
+@main.command()
+@click.argument("bundle", type=_EXISTING)
+@click.argument("submissions", nargs=-1, required=True, type=_EXISTING)
+@click.option("--roster", type=_FILE, required=True, help="Gradebook CSV as Canvas exports it.")
+@click.option("--out", type=_FOLDER, default=Path("grading"), show_default=True,
+              help="Folder for the results.")  # fmt: skip
+@click.option("--rooms", type=click.IntRange(1), help="Submissions graded at a time; one a core.")
+@click.option(
+    "--retrain", default="none", show_default=True, metavar="all|none|SHARE",
+    help="Take submitted weights away from all, none or a share (0.1) of submissions.",
+)  # fmt: skip
+@click.option(
+    "--limit", "limits", multiple=True, metavar="NAME=NUMBER",
+    help="Override a limit of the manifest, e.g. cell_seconds=60. Repeatable.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print a summary for scripts.")
+@_PROJECT
+@click.pass_context
+def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roster: Path, out: Path,
+          rooms: int | None, retrain: str, limits: tuple[str, ...], as_json: bool,
+          project: Path) -> None:  # fmt: skip
+    """Grade SUBMISSIONS (Canvas zips, folders, notebooks, otter's export zips) of BUNDLE.
+
+    BUNDLE is a folder that `autograder build` wrote, such as dist/cnn_imaging. Ctrl-C is safe:
+    the same command continues where it stopped.
+    """
+    from autograder.bundle import Bundle
+    from autograder.gradebook import read
+    from autograder.intake import intake
+    from autograder.secret import course_secret
+    from autograder.session import Session
+
+    graded = Bundle(bundle)
+    settings = _settings(project, rooms, retrain, limits, graded)
+    taken = intake(submissions, read(roster).students, graded.manifest)
+    if course_secret(project).try_out:
+        click.echo(_TRY_OUT_REMARK, err=True)
+    session = Session(graded, taken, out)
+    try:
+        verdicts = _grade(session, settings)
+    finally:
+        session.close()
+    _print_summary(session, verdicts, as_json)
+    ctx.exit(INFRASTRUCTURE if session.progress.states["grader error"] else 0)
+
+
+@main.command()
+@_RESULTS
+@click.option(
+    "--out", type=_FILE, help="The HTML file; report/index.html in the folder by default."
+)
+def report(folder: Path, out: Path | None) -> None:
+    """Write the instructor's report as one HTML page."""
+    from autograder.session import load
+
+    click.echo(_report(load(folder), out or folder / "report" / "index.html"))
+
+
+@main.group()
+def export() -> None:
+    """Hand grades on."""
+
+
+@export.command()
+@click.option("--gradebook", type=_FILE, required=True, help="Gradebook CSV as Canvas exports it.")
+@click.option("--assignment", required=True, metavar="TITLE (ID)", help="The column to fill.")
+@click.option("--out", type=_FILE, required=True, help="The CSV file for Canvas to import.")
+@click.option("--dry-run", is_flag=True, help="Print what would change and write nothing.")
+@_RESULTS
+def canvas(gradebook: Path, assignment: str, out: Path, dry_run: bool, folder: Path) -> None:
+    """Fill your own exported gradebook with the grades, for Canvas to import."""
+    from autograder.session import load
+
+    _export(load(folder), gradebook, assignment, out, dry_run=dry_run)
+
+
+@main.command()
+@click.option("--out", type=_FOLDER, default=Path("demo"), show_default=True)
+@_PROJECT
+def demo(out: Path, project: Path) -> None:
+    """Build cnn_imaging, make up a class, grade it, and write its grades."""
+    from autograder.demo.run import run
+
+    run(project, out)
+
+
+def _chosen(names: Sequence[str], project: Path) -> list[str]:
+    from autograder.build import names as all_names
+    from autograder.errors import BuildError
+
+    known = all_names(project)
+    if not known:
+        raise BuildError(f"{project.resolve()} has no solutions/NAME/assignment.toml.")
+    for name in names:
+        if name not in known:
+            raise BuildError(f"there is no assignment {name!r}; there are {', '.join(known)}.")
+    return list(names) or known
+
+
+def _settings(project: Path, rooms: int | None, retrain: str = "none", limits: Sequence[str] = (),
+              bundle: Any = None) -> Settings:  # fmt: skip
+    from autograder.engine import Settings
+    from autograder.secret import course_secret
+
+    chosen = {"rooms": rooms} if rooms else {}
+    return Settings(
+        retrain=_share(retrain),
+        secret=course_secret(project).value,
+        limits=_limits(limits, bundle) if limits else None,
+        **chosen,
+    )
+
+
+def _share(text: str) -> float:
+    try:
+        share = {"all": 1.0, "none": 0.0}.get(text)
+        share = float(text) if share is None else share
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise click.BadParameter(
+            f"{text!r} is neither all, none nor a share between 0 and 1", param_hint="--retrain"
+        )
+    return share
+
+
+def _limits(texts: Sequence[str], bundle: Any) -> Any:
+    import msgspec
+
+    from autograder.model import Limits
+
+    values = msgspec.to_builtins(bundle.manifest.limits)
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in values:
+            raise click.BadParameter(
+                f"there is no limit {name!r}; there are {', '.join(values)}", param_hint="--limit"
+            )
+        values[name] = value
+    try:
+        return msgspec.convert(values, Limits, strict=False)
+    except msgspec.ValidationError as error:
+        raise click.BadParameter(str(error), param_hint="--limit") from None
+
+
+def _grade(session: Session, settings: Settings) -> list[Verdict]:
+    from autograder.terminal import show_progress
+
+    manifest = session.bundle.manifest
+    click.echo(
+        f"{manifest.name} · bundle {session.bundle.digest[:6]} · {len(session.intake.submissions)} "
+        f"submissions · {len(session.intake.missing)} handed in nothing · "
+        f"{len(session.intake.unmatched)} files belong to nobody",
+        err=True,
+    )
+    try:
+        return list(show_progress(session.run(settings), session.progress))
+    except KeyboardInterrupt:
+        done = session.progress.cached + session.progress.done
+        click.echo(f"\nStopped after {done} of {session.progress.total}; nothing graded is lost. "
+                   "Run the same command to continue.", err=True)  # fmt: skip
+        sys.exit(130)
+
+
+def _print_summary(session: Session, verdicts: list[Verdict], as_json: bool) -> None:
+    from autograder.terminal import counts
+
+    if as_json:
+        import json
+
+        print(json.dumps(_summary(session, verdicts), ensure_ascii=False, indent=2))
+        return
+    done = f"{session.progress.done} graded, {session.progress.cached} as before"
+    click.echo(f"{done}:  {counts(session.progress)}")
+    for unmatched in session.intake.unmatched:
+        click.echo(f"? {unmatched.source}: {unmatched.reason}", err=True)
+    for verdict in verdicts:
+        if verdict.status == "grader_error":
+            log = session.out / "results" / verdict.student / "log.txt"
+            problem = f"ours, not the student's: {verdict.message} See {log}"
+            click.echo(f"! {verdict.name}: {problem}", err=True)
+    click.echo(
+        f"Results: {session.out / 'results'}    Next: autograder report --results {session.out}"
+    )
+
+
+def _summary(session: Session, verdicts: list[Verdict]) -> dict[str, Any]:
+    return {
+        "assignment": session.bundle.manifest.name,
+        "bundle": session.bundle.digest,
+        "graded": session.progress.done,
+        "cached": session.progress.cached,
+        "states": dict(session.progress.states),
+        "students": [
+            {"student": v.student, "name": v.name, "status": v.status.value,
+             "score": v.score, "possible": v.possible}
+            for v in verdicts
+        ],
+        "missing": [student.id for student in session.intake.missing],
+        "unmatched": [found.source for found in session.intake.unmatched],
+    }  # fmt: skip
+
+
+def _report(graded: Graded, path: Path) -> Path:
+    from autograder.engine import environment
+    from autograder.report import report as write
+
+    provenance = {"bundle": graded.digest, "environment": environment()}
+    return write(
+        graded.verdicts, graded.manifest, path, intake=graded.intake, provenance=provenance
+    )
+
+
+def _export(graded: Graded, gradebook: Path, assignment: str, out: Path, *, dry_run: bool) -> None:
+    from autograder.canvas.export import changes, write
+    from autograder.gradebook import read
+
+    book = read(gradebook)
+    plan = changes(book, assignment, graded.verdicts, graded.manifest)
+    click.echo(f"{plan.column.header}: {len(plan.changed)} of {len(plan.rows)} grades change")
+    for row in plan.rows:
+        mark = "→" if row.changes else "="
+        click.echo(f"  {row.student.name:32} {row.before or 'no grade':>10} {mark} {row.after}")
+    for left in plan.left_out:
+        click.echo(f"  {left.name:32} left out: {left.reason}")
+    for warning in plan.warnings:
+        click.echo(f"  note: {warning}", err=True)
+    if not dry_run:
+        write(book, plan, out)
+        click.echo(f"Written: {out}. Import it in Canvas: Grades → Import.")
+
+
+def _console(kind: Any) -> Any:
+    """A console that is not narrower than its tables when nobody looks at it."""
+    return kind() if sys.stdout.isatty() else kind(width=140)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""``autograder demo``: the whole line, from solution notebook to grades, on a made-up class."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from autograder.build.compose import compose
+from autograder.build.mutant import read_mutants
+from autograder.build.publish import publish
+from autograder.build.sources import Sources
+from autograder.bundle import Bundle
+from autograder.canvas.export import changes, write
+from autograder.demo import DemoClass, demo_class
+from autograder.engine import Settings
+from autograder.gradebook import read
+from autograder.intake import intake
+from autograder.model import Limits, Verdict
+from autograder.report import report
+from autograder.secret import course_secret
+from autograder.session import Session, load
+from autograder.terminal import class_table, counts, show_progress
+
+ASSIGNMENT = "cnn_imaging"
+CELL_SECONDS = 20.0
+"""Everybody in the demo hands in weights, so no cell has to train."""
+
+
+def run(project: Path, out: Path) -> None:
+    """Build, make up a class, grade it, and write report and grades into ``out``."""
+    click.echo(f"1. Building {ASSIGNMENT} …")
+    bundle, cast = _prepare(project, out)
+    click.echo(f"2. {len(cast.roles)} people handed in: {out / 'submissions.zip'}. Grading …")
+    gradebook = read(out / "gradebook.csv")
+    session = Session(
+        bundle, intake([out / "submissions.zip"], gradebook.students, bundle.manifest), out
+    )
+    limits = _shorter(bundle)
+    settings = Settings(secret=course_secret(project).value, limits=limits)
+    try:
+        verdicts = list(show_progress(session.run(settings), session.progress))
+    finally:
+        session.close()
+    click.echo(f"3. {counts(session.progress)}. Writing report and grades …\n")
+    graded = load(out)
+    page = report(
+        graded.verdicts, graded.manifest, out / "report" / "index.html", intake=graded.intake
+    )
+    plan = changes(gradebook, cast.column, graded.verdicts, graded.manifest)
+    write(gradebook, plan, out / "grades.csv")
+    _show(out, page, verdicts, session, bundle)
+
+
+def _prepare(project: Path, out: Path) -> tuple[Bundle, DemoClass]:
+    built = compose(ASSIGNMENT, project)
+    folder = project / "dist" / ASSIGNMENT
+    publish({project / "assignments" / ASSIGNMENT: built.assignment, folder: built.bundle})
+    bundle = Bundle(folder)
+    sources = Sources.read(ASSIGNMENT, project)
+    mutants = read_mutants(sources.mutants, bundle.manifest)
+    cast = demo_class(
+        built.solution_notebook,
+        built.student_notebook,
+        sources.weights,
+        {mutant.name: mutant.insert(built.solution_notebook) for mutant in mutants},
+        bundle.manifest,
+    )
+    cast.write(out)
+    return bundle, cast
+
+
+def _shorter(bundle: Bundle) -> Limits:
+    return msgspec.structs.replace(bundle.manifest.limits, cell_seconds=CELL_SECONDS)
+
+
+def _show(out: Path, page: Path, verdicts: list[Verdict], session: Session, bundle: Bundle) -> None:
+    console = Console() if sys.stdout.isatty() else Console(width=170)
+    console.print(class_table(verdicts, bundle.manifest))
+    for unmatched in session.intake.unmatched:
+        click.echo(f"not graded: {unmatched.source}: {unmatched.reason}")
+    for student in session.intake.missing:
+        click.echo(f"handed in nothing: {student.name}")
+    click.echo("\nLook at:")
+    for path, what in (
+        (page, "the instructor's report"),
+        (out / "grades.csv", "what Canvas imports"),
+        (out / "gradebook.csv", "what Canvas exported"),
+        (out / "submissions.zip", "what the class handed in"),
+        (out / "results", "a folder for each student: verdict.json, executed.ipynb, log.txt"),
+    ):
+        click.echo(f"  {path}  {what}")

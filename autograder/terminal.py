@@ -1,0 +1,99 @@
+"""What the commands print: progress, tables, and one sentence for each error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from autograder.text import one_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from autograder.bundle import Manifest
+    from autograder.model import Verdict
+    from autograder.progress import Progress
+
+_EVERY_SECONDS = 10.0
+_MARKS = {"full": "✓", "partial": "◐", "zero": "○", "unreadable": "✗", "grader error": "!"}
+
+
+def show_progress(verdicts: Iterable[Verdict], progress: Progress) -> Iterator[Verdict]:
+    """Pass ``verdicts`` on, showing ``progress``: a bar on a terminal, plain lines elsewhere."""
+    return _bar(verdicts, progress) if sys.stderr.isatty() else _lines(verdicts, progress)
+
+
+def counts(progress: Progress) -> str:
+    """How many submissions are in which state."""
+    return "  ".join(
+        f"{_MARKS[name]} {progress.states[name]} {name}" for name in _MARKS if progress.states[name]
+    )
+
+
+def _lines(verdicts: Iterable[Verdict], progress: Progress) -> Iterator[Verdict]:
+    said = time.monotonic()
+    for verdict in verdicts:
+        yield verdict
+        if time.monotonic() - said > _EVERY_SECONDS:
+            said = time.monotonic()
+            print(f"{_fraction(progress)}  {counts(progress)}{_eta(progress)}", file=sys.stderr)
+
+
+def _fraction(progress: Progress) -> str:
+    return f"{progress.cached + progress.done}/{progress.total}"
+
+
+def _eta(progress: Progress) -> str:
+    left = progress.eta
+    if left is None:
+        return ""
+    return f"  {progress.rate:.2f}/s  ETA {int(left) // 60}:{int(left) % 60:02}"
+
+
+def _bar(verdicts: Iterable[Verdict], progress: Progress) -> Iterator[Verdict]:
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.description}"))
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("opening rooms …", total=max(progress.total, 1))
+        for verdict in verdicts:
+            text = f"{_fraction(progress)}  {counts(progress)}{_eta(progress)}"
+            bar.update(task, completed=progress.cached + progress.done, description=text)
+            yield verdict
+
+
+def class_table(verdicts: Iterable[Verdict], manifest: Manifest) -> Table:
+    """Students × questions."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=f"{manifest.title}: autograded points", title_justify="left")
+    table.add_column("student")
+    for question in manifest.autograded:
+        table.add_column(f"{question.name}\n/{question.points:g}", justify="right")
+    table.add_column(f"score\n/{manifest.possible:g}", justify="right", style="bold")
+    table.add_column("remark")
+    for verdict in sorted(verdicts, key=lambda v: v.name.casefold()):
+        cells = [_cell(verdict, question.name) for question in manifest.autograded]
+        score = f"{verdict.score:g}" if verdict.status == "graded" else verdict.status.value
+        table.add_row(
+            escape(one_line(verdict.name)), *cells, score, escape(one_line(_remark(verdict)))
+        )
+    return table
+
+
+def _cell(verdict: Verdict, question: str) -> str:
+    found = verdict.questions.get(question)
+    return f"{found.score:g}" if found else "–"
+
+
+def _remark(verdict: Verdict) -> str:
+    remarks = [*(["late"] if verdict.late else []), *([verdict.message] if verdict.message else [])]
+    remarks += verdict.notes[:2]
+    if len(verdict.notes) > 2:
+        remarks.append(f"and {len(verdict.notes) - 2} more")
+    return "; ".join(remarks)
