@@ -1,0 +1,117 @@
+"""Each fixture is named for what is wrong with it; the error must say so, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autograder.build.compose import compose
+from autograder.errors import BuildError
+
+IN_THE_MASTER = [
+    ("answer_without_marker", "q1", 6, "Nothing in this answer cell is marked"),
+    ("async_test", "q1", 10, "test_half_found is async"),
+    ("default_argument", "q1", 10, "default"),
+    ("files_is_no_list", "", 1, "list of names"),
+    ("function_without_marker", "q1", 6, "No line of specificity is marked"),
+    ("generator_test", "q1", 10, "yield"),
+    ("half_marked_statement", "q1", 6, "not Python; mark whole statements"),
+    ("import_above_test", "q1", 10, "imports go inside"),
+    ("marker_outside_solution_block", "", 13, "outside a solution block"),
+    ("misspelt_marker", "q1", 6, "no such spelling"),
+    ("nested_folder_published", "", 1, "list data"),
+    ("no_config", "", None, "needs exactly one"),
+    ("ok_format", "", 1, "ok_format: false"),
+    ("points_do_not_sum", "q1", 3, "sum to 3 and the question has 5"),
+    ("points_list_with_hidden_test", "q1", 3, "give each test its own points"),
+    ("points_over_the_question", "q1", 3, "sum to 3 and the question has 2"),
+    ("public_file_missing", "", 1, "cases.csv"),
+    ("public_test_uses_reference", "q1", 9, "which students lack"),
+    ("question_never_ended", "q1", 3, "never ended"),
+    ("question_without_name", "", 3, "name:"),
+    ("question_without_solution", "q1", 3, "no solution cell"),
+    ("question_without_tests", "q1", 3, "neither tests nor"),
+    ("quote_in_failure_message", "q1", 9, "double quote"),
+    ("reserved_test_name", "q1", 10, "otter's test file uses itself"),
+    ("rubric_points_do_not_sum", "q2", 13, "sum to 2 and the question has 3"),
+    ("star_argument", "q1", 10, r"\*args"),
+    ("test_is_not_python", "q1", 10, "not Python"),
+    ("test_outside_question", "", 3, "outside any question"),
+    ("two_functions_in_test_cell", "q1", 10, "drop the rest"),
+    ("two_questions_of_one_name", "q1", 13, "begins in cell 3"),
+    ("two_tests_of_one_name", "q1", 10, "Two tests are named test_all_found"),
+    ("unbalanced_marker", "q1", 6, "BEGIN SOLUTION without END SOLUTION"),
+    ("unknown_config_key", "", None, "'file'"),
+    ("unknown_question_key", "q1", 3, "'point'"),
+    ("unknown_test_config_key", "q1", 10, "'timeout'"),
+    ("weights_published", "", 1, "the instructor's"),
+    ("written_without_rubric", "q2", 13, r"\[\[rubric.q2\]\]"),
+    ("written_without_text", "q2", 13, "needs its text"),
+]
+IN_THE_RECIPE = [
+    ("expected_file_missing", "model.safetensors does not exist"),
+    ("helper_not_public", "triage.py is not among"),
+    ("rubric_of_no_question", "no written question q2"),
+    ("staged_file_missing", "reference_impl/nothing.py"),
+    ("unknown_limit", "cell_secs"),
+    ("unknown_recipe_key", "titel"),
+]
+
+
+@pytest.mark.parametrize(("name", "question", "cell", "text"), IN_THE_MASTER)
+def test_error_names_notebook_question_and_cell(
+    masters: Path, name: str, question: str, cell: int | None, text: str
+) -> None:
+    with pytest.raises(BuildError, match=text) as raised:
+        compose(name, masters)
+    error = raised.value
+    assert error.notebook == f"solutions/{name}/{name}.ipynb"
+    assert (error.question, error.cell) == (question, cell)
+    places = [error.notebook, *([f"question {question}"] if question else [])]
+    assert all(place in str(error) for place in places)
+
+
+@pytest.mark.parametrize(("name", "text"), IN_THE_RECIPE)
+def test_error_names_the_recipe(masters: Path, name: str, text: str) -> None:
+    with pytest.raises(BuildError, match=text) as raised:
+        compose(name, masters)
+    assert raised.value.notebook == f"solutions/{name}/assignment.toml"
+
+
+def test_every_faulty_fixture_is_tried(masters: Path) -> None:
+    sound = {"answer_given_away", "fenced_cells", "solution_exits", "solution_fails", "sound"}
+    leaking = {"answer_in_public_module", "hidden_test_named_in_text"}
+    tried = {row[0] for row in IN_THE_MASTER} | {row[0] for row in IN_THE_RECIPE}
+    assert {folder.name for folder in (masters / "solutions").iterdir()} == tried | sound | leaking
+
+
+def test_assignment_that_does_not_exist(masters: Path) -> None:
+    with pytest.raises(BuildError, match=r"no master notebook solutions/nothing/nothing\.ipynb"):
+        compose("nothing", masters)
+
+
+def test_course_configuration_takes_only_otters_keys(project: Path) -> None:
+    (project / "otter_config.json").write_text('{"show_stdoot": true}')
+    with pytest.raises(BuildError, match=r"otter_config\.json.*show_stdoot"):
+        compose("sound", project)
+
+
+def test_broken_test_file_is_caught_whatever_broke_it(
+    masters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from otter.assign import tests_manager
+
+    template = tests_manager.EXCEPTION_BASED_TEST_FILE_TEMPLATE
+    monkeypatch.setattr(template, "render", lambda **_: "name = 'q1'\npoints = (")
+    with pytest.raises(BuildError, match=r"question q1.*does not load: SyntaxError"):
+        compose("sound", masters)
+
+
+def test_test_dropped_by_otter_is_caught(masters: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from otter.assign import tests_manager
+
+    template = tests_manager.EXCEPTION_BASED_TEST_FILE_TEMPLATE
+    monkeypatch.setattr(template, "render", lambda **_: "name = 'q1'\npoints = 3")
+    with pytest.raises(BuildError, match=r"question q1.*other tests than the master \(none\)"):
+        compose("sound", masters)

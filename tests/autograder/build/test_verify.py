@@ -1,0 +1,147 @@
+"""The proof an assignment ships with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from autograder.build.compose import compose
+from autograder.build.mutant import read_mutants
+from autograder.build.verify import Proof, verify
+from autograder.bundle import Bundle
+from autograder.errors import BuildError
+from autograder.model import Outcome, Standing, Status, Submission
+
+
+def row(proof: Proof, subject: str) -> Any:
+    return next(row for row in proof.rows if row.subject == subject)
+
+
+def test_sound_assignment_is_proved(masters: Path, plain_grade: Any) -> None:
+    proof = verify("sound", masters, grade=plain_grade)
+    assert [row.subject for row in proof.rows] == [
+        "solution",
+        "student notebook",
+        "mutant counts_all_cases",
+        "mutant threshold_over_one",
+    ]
+    assert proof.holds, proof.rows
+    assert row(proof, "solution").got == "all 4 points"
+
+
+def test_only_named_subjects_are_graded(masters: Path, plain_grade: Any) -> None:
+    proof = verify("sound", masters, grade=plain_grade, only=["solution"])
+    assert [row.subject for row in proof.rows] == ["solution"]
+
+
+def test_solution_that_fails_a_hidden_test(masters: Path, plain_grade: Any) -> None:
+    proof = verify("solution_fails", masters, grade=plain_grade)
+    assert not proof.holds
+    got = row(proof, "solution").got
+    assert got.startswith("q1 0/3: test_all_found failed")
+    assert "test_half_found failed (AssertionError: missed positives" in got
+
+
+def test_solution_that_exits_has_no_full_marks(masters: Path, plain_grade: Any) -> None:
+    assert not row(verify("solution_exits", masters, grade=plain_grade), "solution").holds
+
+
+def test_answer_that_is_given_away(masters: Path, plain_grade: Any) -> None:
+    proof = verify("answer_given_away", masters, grade=plain_grade)
+    assert row(proof, "solution").holds
+    assert row(proof, "student notebook").got == "q1 1/3: test_all_found passed"
+
+
+def test_mutant_that_survives(project: Path, plain_grade: Any) -> None:
+    mutant = project / "reference_impl/sound/mutants/counts_all_cases.py"
+    mutant.write_text(mutant.read_text().replace("/ len(labels)", "/ max(1, sum(labels))"))
+    got = row(verify("sound", project, grade=plain_grade), "mutant counts_all_cases").got
+    assert got == "test_all_found passed | test_half_found passed"
+
+
+def test_mutant_that_costs_another_question_points(project: Path, plain_grade: Any) -> None:
+    mutant = project / "reference_impl/sound/mutants/threshold_over_one.py"
+    mutant.write_text(
+        mutant.read_text()
+        .replace("question: q3", "question: q1")
+        .replace("caught_by: test_threshold", "caught_by: test_half_found")
+        + "\nimport reference_impl.sound.metrics as m\nm.is_probability = None\n"
+    )
+    got = row(verify("sound", project, grade=plain_grade), "mutant threshold_over_one").got
+    assert got.startswith("test_half_found passed | q3 0/1: test_threshold failed")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ("question: q3", "question: q9", "no autograded question q9"),
+        ("question: q3", "question: q2", "no autograded question q2"),
+        ("caught_by: test_threshold", "caught_by: test_x", "q3 has no test test_x"),
+        ("caught_by: test_threshold", "", "needs a first line"),
+        ("threshold = 1.5", "threshold = (", "not Python"),
+    ],
+)
+def test_mutant_with_a_wrong_header(project: Path, old: str, new: str, text: str) -> None:
+    mutant = project / "reference_impl/sound/mutants/threshold_over_one.py"
+    mutant.write_text(mutant.read_text().replace(old, new))
+    with pytest.raises(BuildError, match=rf"mutants/threshold_over_one\.py.*{text}"):
+        verify("sound", project, grade=lambda *_: iter(()))
+
+
+def test_mutant_runs_right_before_the_check_of_its_question(masters: Path) -> None:
+    built = compose("sound", masters)
+    first, last = read_mutants(masters / "reference_impl/sound/mutants", built.manifest)
+    cells = json.loads(first.insert(built.solution_notebook))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    place = sources.index('grader.check("q1")')
+    assert "Divides by all cases" in sources[place - 1]
+    assert "return found" in sources[place - 2]
+    cells = json.loads(last.insert(built.solution_notebook))["cells"]
+    marked = next(
+        cell for cell in cells if "q3" in cell["metadata"].get("otter", {}).get("tests", [])
+    )
+    assert "".join(marked["source"]).endswith("threshold = 1.5\n")
+
+
+def test_weights_go_with_solution_and_mutants_only(masters: Path) -> None:
+    seen = {}
+
+    def look(bundle: Bundle, subs: Iterable[Submission], settings: object) -> Iterator[Outcome]:
+        seen.update({sub.student.name: sorted(sub.files) for sub in subs})
+        return iter(())
+
+    proof = verify("sound", masters, grade=look)
+    assert seen["solution"] == seen["mutant counts_all_cases"] == ["triage.safetensors"]
+    assert seen["student notebook"] == []
+    assert row(proof, "solution").got == "the engine gave no verdict"
+
+
+@pytest.mark.parametrize(
+    ("standing", "status", "got"),
+    [
+        (Standing.UNREADABLE, Status.FAILED, "unreadable: no cells"),
+        (Standing.GRADED, Status.GRADER_ERROR, "grader error in q1 test_all_found"),
+    ],
+)
+def test_grader_trouble_proves_nothing(
+    masters: Path, plain_grade: Any, standing: Standing, status: Status, got: str
+) -> None:
+    def troubled(bundle: Bundle, subs: Any, settings: object) -> Iterator[Outcome]:
+        for outcome in plain_grade(bundle, subs, settings):
+            verdict = outcome.verdict
+            q1 = verdict.questions["q1"]
+            tests = [msgspec.structs.replace(q1.tests[0], status=status), *q1.tests[1:]]
+            questions = {**verdict.questions, "q1": msgspec.structs.replace(q1, tests=tests)}
+            verdict = msgspec.structs.replace(
+                verdict, status=standing, message="no cells", questions=questions
+            )
+            yield msgspec.structs.replace(outcome, verdict=verdict)
+
+    proof = verify("sound", masters, grade=troubled)
+    assert got in row(proof, "mutant counts_all_cases").got
+    assert not any(row.holds for row in proof.rows)

@@ -1,0 +1,26 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.text import clean, one_line
+
+
+def test_escape_sequences_and_controls_are_gone_and_text_stays() -> None:
+    hostile = (
+        "a\x1b[31mred\x1b[0m\x1b]8;;http://evil\x07link\x1b]8;;\x07\x00\x9b\u202eb\ud800\nend\t."
+    )
+    assert clean(hostile) == "aredlinkb\nend\t."
+
+
+def test_long_text_is_cut_to_the_limit() -> None:
+    assert len(clean("x" * 10_000, 100)) == 100
+
+
+@given(st.text(st.characters()))
+def test_one_line_is_one_line_and_can_be_encoded(text: str) -> None:
+    line = one_line(text)
+    assert "\n" not in line and "\x1b" not in line and len(line) <= 200
+    line.encode("utf-8")
+
+
+def test_other_scripts_are_kept() -> None:
+    assert one_line("शर्मा,  प्रिया — 王, 小明 חדד") == "शर्मा, प्रिया — 王, 小明 חדד"

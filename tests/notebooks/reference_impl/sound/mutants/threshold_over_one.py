@@ -1,0 +1,7 @@
+"""A threshold that no probability reaches.
+
+question: q3
+caught_by: test_threshold
+"""
+
+threshold = 1.5
