@@ -1,0 +1,1 @@
+"""Reference answers, to be read and taught from; hidden tests compare with them."""

@@ -1,0 +1,9 @@
+"""The threshold is tuned on the patients that it is reported on.
+
+question: q7
+caught_by: test_threshold_comes_from_validation
+"""
+
+threshold = choose_threshold(
+    held_out.labels, predict_proba(classifier, held_out.images), min_sensitivity=0.90
+)
