@@ -177,11 +177,12 @@ def canvas(gradebook: Path, assignment: str, out: Path, dry_run: bool, folder: P
 @main.command()
 @click.option("--out", type=_FOLDER, default=Path("demo"), show_default=True)
 @_PROJECT
-def demo(out: Path, project: Path) -> None:
+@click.pass_context
+def demo(ctx: click.Context, out: Path, project: Path) -> None:
     """Build cnn_imaging, make up a class, grade it, and write its grades."""
     from autograder.demo.run import run
 
-    run(project, out)
+    ctx.exit(0 if run(project, out) else FINDINGS)
 
 
 def _chosen(names: Sequence[str], project: Path) -> list[str]:

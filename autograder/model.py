@@ -138,6 +138,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     attempt: int = 1
     late: bool = False
+    cells_seconds: float = 0.0
+    """Wall clock of the notebook's own cells, as room S measured it."""
     peak_mb: float = 0.0
     """The most memory room S was seen to take beyond the warm process, MiB."""
     retrained: bool = False

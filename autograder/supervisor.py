@@ -246,12 +246,14 @@ class _Attempt:
         lines = [socket.socketpair() for _ in self._names]
         ours, theirs = [pair[0] for pair in lines], [pair[1] for pair in lines]
         try:
-            with students.open(self._limits, [line.fileno() for line in theirs]) as room:
+            with (
+                students.open(self._limits, [line.fileno() for line in theirs]) as room,
+                judges.open(_JUDGE_LIMITS) as court,  # furnishes itself while the notebook runs
+            ):
                 for line in theirs:
                     line.close()
                 self._run_notebook(room)
-                with judges.open(_JUDGE_LIMITS) as court:
-                    self._judge(room, court, ours)
+                self._judge(room, court, ours)
         finally:
             for line in (*ours, *theirs):
                 line.close()
@@ -398,6 +400,7 @@ class _Attempt:
             attempt=self._submission.attempt,
             late=self._submission.late,
             retrained=self._retrain,
+            cells_seconds=round(self._cells_seconds(), 3),
             peak_mb=round(self._trial.peak_mb, 1),
         )
         results = {index: _cell_result(record) for index, record in self._student.cells.items()}
@@ -405,6 +408,11 @@ class _Attempt:
         return Outcome(
             verdict=verdict, executed=notebook, log=self.log(), artefacts=self._student.files
         )
+
+    def _cells_seconds(self) -> float:
+        assert self._student is not None
+        done = (record.done for record in self._student.cells.values())
+        return sum(min(max(cell.seconds, 0.0), 1e6) for cell in done if cell)
 
     def _question(self, question: Question) -> QuestionVerdict:
         tests = [

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from autograder.build.sources import Sources
 
 JUNK = shutil.ignore_patterns("__pycache__", "*.pyc", ".ipynb_checkpoints", ".OTTER_LOG", ".*.swp")
-CPU_WHEELS = "--extra-index-url https://download.pytorch.org/whl/cpu"
-"""Gradescope has no GPU, and torch's ordinary wheels bring gigabytes of CUDA."""
 
 
 def stage(sources: Sources, master: Master, folder: Path) -> Path:
@@ -59,12 +57,15 @@ def student_requirements(sources: Sources) -> str:
 
 def gradescope_requirements(sources: Sources) -> str:
     """What ``pip`` installs for the autograder on Gradescope, besides otter itself."""
-    lines = [line.strip() for line in student_requirements(sources).splitlines()]
+    reference = sources.project / "reference_impl" / "requirements.txt"
+    texts = [
+        student_requirements(sources),
+        *([reference.read_text()] if reference.is_file() else []),
+    ]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
     wanted = [line for line in lines if line and not line.startswith("#")]
     # otter pins itself with its grading extras; a second line could contradict it.
     wanted = [line for line in wanted if not re.match(r"otter[-_.]grader\b", line, re.I)]
-    if any(re.match(r"torch\b", line, re.I) for line in wanted) and CPU_WHEELS not in wanted:
-        wanted.insert(0, CPU_WHEELS)
     return "".join(f"{line}\n" for line in wanted)
 
 

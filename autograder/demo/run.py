@@ -16,6 +16,7 @@ from autograder.build.sources import Sources
 from autograder.bundle import Bundle
 from autograder.canvas.export import changes, write
 from autograder.demo import DemoClass, demo_class
+from autograder.demo.check import faults
 from autograder.engine import Settings
 from autograder.gradebook import read
 from autograder.intake import intake
@@ -30,8 +31,12 @@ CELL_SECONDS = 20.0
 """Everybody in the demo hands in weights, so no cell has to train."""
 
 
-def run(project: Path, out: Path) -> None:
-    """Build, make up a class, grade it, and write report and grades into ``out``."""
+def run(project: Path, out: Path) -> bool:
+    """Build, make up a class, grade it, and write report and grades into ``out``.
+
+    Returns:
+        Whether everybody got what they should.
+    """
     click.echo(f"1. Building {ASSIGNMENT} …")
     bundle, cast = _prepare(project, out)
     click.echo(f"2. {len(cast.roles)} people handed in: {out / 'submissions.zip'}. Grading …")
@@ -53,6 +58,7 @@ def run(project: Path, out: Path) -> None:
     plan = changes(gradebook, cast.column, graded.verdicts, graded.manifest)
     write(gradebook, plan, out / "grades.csv")
     _show(out, page, verdicts, session, bundle)
+    return _say_faults(cast, verdicts)
 
 
 def _prepare(project: Path, out: Path) -> tuple[Bundle, DemoClass]:
@@ -71,6 +77,15 @@ def _prepare(project: Path, out: Path) -> tuple[Bundle, DemoClass]:
     )
     cast.write(out)
     return bundle, cast
+
+
+def _say_faults(cast: DemoClass, verdicts: list[Verdict]) -> bool:
+    wrong = {what: fault for what, fault in faults(cast.roles, verdicts).items() if fault}
+    for what, fault in wrong.items():
+        click.echo(f"✗ {what}: {fault}", err=True)
+    right = len(cast.roles) - len(wrong)
+    click.echo(f"\n{right} of {len(cast.roles)} got what they should (expected.json).")
+    return not wrong
 
 
 def _shorter(bundle: Bundle) -> Limits:

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,6 +45,10 @@ _REMEDY = (
 )
 
 
+_DYING_AT_ONCE = 8
+_DEATH_SECONDS = 10.0
+
+
 class Room:
     """A room that was opened.
 
@@ -53,8 +58,10 @@ class Room:
         pid: Its process 1.
     """
 
-    def __init__(self, pid: int, pidfd: int, control: socket.socket, output: int) -> None:
+    def __init__(self, pid: int, pidfd: int, control: socket.socket, output: int,
+                 dying: Callable[[int], None]) -> None:  # fmt: skip
         self.pid, self._pidfd, self.control, self.output = pid, pidfd, control, output
+        self._dying = dying
 
     @property
     def ended(self) -> bool:
@@ -73,14 +80,13 @@ class Room:
             pass
 
     def close(self) -> None:
-        """End the room and let go of it."""
+        """End the room and let go of it; the warm process waits until it is gone."""
         if self._pidfd < 0:
             return
         self.kill()
-        select.select([self._pidfd], [], [], 10)
-        os.close(self._pidfd)
         os.close(self.output)
         self.control.close()
+        self._dying(self._pidfd)
         self._pidfd = -1
 
     def __enter__(self) -> Self:
@@ -119,6 +125,7 @@ class Warm:
         theirs.close()
         self._control.send(msgspec.msgpack.encode(Setup(entry, view, environment or {})))
         self._warm: packets.Warm | None = None
+        self._dying: deque[int] = deque()
 
     def wait(self) -> packets.Warm:
         """Wait until it is warm; returns its isolation.
@@ -158,6 +165,7 @@ class Warm:
             RoomError: if it could not be opened; not the student's fault.
         """
         self.wait()
+        self._bury(keep=_DYING_AT_ONCE)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, inlet = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(output, False)
@@ -177,10 +185,21 @@ class Warm:
             raise RoomError(
                 f"no room could be opened: {getattr(answer, 'reason', 'no descriptor')}"
             )
-        return Room(answer.pid, found[0], ours, output)
+        return Room(answer.pid, found[0], ours, output, self._dying.append)
+
+    def _bury(self, keep: int = 0) -> None:
+        """Wait until all but ``keep`` of the closed rooms are gone."""
+        while len(self._dying) > keep:
+            try:
+                pidfd = self._dying.popleft()
+            except IndexError:
+                return
+            select.select([pidfd], [], [], _DEATH_SECONDS)
+            os.close(pidfd)
 
     def close(self) -> None:
         """End it and every room forked from it."""
+        self._bury()
         self._control.close()
         self._process.kill()
         self._process.wait()

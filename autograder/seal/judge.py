@@ -134,11 +134,11 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
         return Status.FAILED, f"not answered: {text}"
     if isinstance(error, AssertionError) and not isinstance(error, StudentError):
         return Status.FAILED, text
-    kind = next((c.__name__ for c in type(error).__mro__ if c.__module__ != "student"), "")
     if not isinstance(error, StudentError):
-        return Status.ERROR, f"{kind}: {text}"
+        return Status.ERROR, f"{type(error).__name__}: {text}"
     if isinstance(error, StudentExit | Misbehaviour):
         return Status.ERROR, text
+    kind = next(c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins")
     return Status.ERROR, f"the student's code raised {kind}: {text}"
 
 

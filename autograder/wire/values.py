@@ -20,7 +20,9 @@ from autograder.wire.frames import BLOB_LIMIT, WireError
 
 DEPTH_LIMIT = 32
 _TEXT_LIMIT = 2_000_000
-_DIGITS_LIMIT = 1000
+_DIGITS_LIMIT, _BITS_LIMIT = 1000, 3300
+_POSITION_LIMITS = {"pos": 624, "buffer_pos": 4}
+"""Words in the buffers of MT19937 and Philox: numpy does not check where a state stands in them."""
 _NUMPY_DTYPES = frozenset(
     "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
     "float16 float32 float64 complex64 complex128".split()
@@ -65,9 +67,14 @@ class Packer:
         if value is None or kind in (bool, float):
             return value
         if kind is int:
+            if value.bit_length() > _BITS_LIMIT:
+                raise Unsendable(f"is a number of about {_DIGITS_LIMIT} digits or more")
             return value if -(2**63) <= value < 2**64 else m.Number("int", str(value))
         if kind is str:
-            return value.encode(errors="backslashreplace").decode()
+            text: str = value.encode(errors="backslashreplace").decode()
+            if len(text) > _TEXT_LIMIT:
+                raise Unsendable(f"is a text of more than {_TEXT_LIMIT:,} characters")
+            return text
         if kind in (bytes, bytearray):
             self._room_for(len(value))
             self.blob += value
@@ -112,7 +119,8 @@ class Packer:
         if name not in _TORCH_DTYPES:
             raise Unsendable(f"is a tensor of dtype {plain.dtype}, which cannot be checked")
         self._room_for(plain.numel() * plain.element_size())
-        plain = plain.cpu().resolve_conj().resolve_neg().contiguous()
+        plain = plain.cpu().resolve_conj().resolve_neg()
+        plain = plain.clone(memory_format=torch.contiguous_format)  # one element may have a stride
         self.blob += plain.reshape(-1).view(torch.uint8).numpy().tobytes()
         return m.Array("torch", name, list(plain.shape))
 
@@ -167,8 +175,8 @@ class Packer:
             columns = [self._column(value.iloc[:, i], depth) for i in range(value.shape[1])]
             return m.Table(names, columns, self._column(value.index.to_series(), depth))
         if kind.__name__ == "Series":
-            index = self._column(value.index.to_series(), depth)
-            return m.Column(self.pack(value.name, depth), self._column(value, depth), index)
+            name, column = self.pack(value.name, depth), self._column(value, depth)
+            return m.Column(name, column, self._column(value.index.to_series(), depth))
         if kind.__name__ in ("Index", "RangeIndex"):
             return self._column(value.to_series(), depth)
         return None
@@ -238,7 +246,10 @@ class Unpacker:
             raise WireError("text too long")
         if node is None or isinstance(node, bool | int | float | str):
             return node
-        return _BUILDERS[type(node)](self, node, depth + 1)
+        try:
+            return _BUILDERS[type(node)](self, node, depth + 1)
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+            raise WireError("not a valid value") from None
 
     def _items(self, node: m.Items, depth: int) -> Any:
         items = [self.unpack(item, depth) for item in node.items]
@@ -266,6 +277,8 @@ class Unpacker:
         if len(node.shape) > 8 or any(not 0 <= side < 2**31 for side in node.shape):
             raise WireError("shape not allowed")
         data = bytearray(self._take(math.prod(node.shape) * _ITEM_SIZES[node.dtype]))
+        if node.dtype == "bool" and data:  # a byte of neither 0 nor 1 is undefined behaviour
+            data = bytearray((np.frombuffer(data, np.uint8) != 0).tobytes())
         if node.kind == "torch":
             flat = (
                 torch.frombuffer(data, dtype=torch.uint8)
@@ -319,6 +332,8 @@ class Unpacker:
         fields = {name: self.unpack(value, depth) for name, value in node.fields}
         if any(not name.isidentifier() or name.startswith("_") for name in fields):
             raise WireError("graph field not allowed")
+        if len(fields) != len(node.fields):
+            raise WireError("the same field twice")
         graph = Data(**fields) if node.kind == "Data" else Batch(**fields)
         _check_graph(fields)
         return graph
@@ -347,9 +362,11 @@ class Unpacker:
             if node.kind == "legacy":
                 legacy = np.random.RandomState()
                 legacy.set_state(state)
+                _check_position(legacy.get_state(legacy=False))
                 return legacy
             bits = getattr(np.random, node.name)()
             bits.state = state
+            _check_position(bits.state)
             return np.random.Generator(bits)
         except (TypeError, ValueError, KeyError, RuntimeError, AttributeError):
             raise WireError("random state not valid") from None
@@ -400,15 +417,20 @@ def _hashable(build: Callable[[], Any]) -> Any:
         raise WireError("key or member that cannot be hashed") from None
 
 
+def _check_position(state: dict[str, Any]) -> None:
+    for name, value in (state | state["state"]).items():
+        if name in _POSITION_LIMITS and not 0 <= value <= _POSITION_LIMITS[name]:
+            raise WireError("random state not valid")
+
+
 def _check_graph(fields: dict[str, Any]) -> None:
     edges, nodes = fields.get("edge_index"), fields.get("x")
-    count = fields.get(
-        "num_nodes", len(nodes) if isinstance(nodes, torch.Tensor) and nodes.ndim else None
-    )
+    counts = [len(nodes)] if isinstance(nodes, torch.Tensor) and nodes.ndim else []
+    counts += [fields["num_nodes"]] if isinstance(fields.get("num_nodes"), int) else []
     if isinstance(edges, torch.Tensor) and edges.numel():
         if edges.dtype is not torch.int64 or edges.ndim != 2 or edges.shape[0] != 2:
             raise WireError("edge_index is not [2, E] int64")
-        if int(edges.min()) < 0 or (isinstance(count, int) and int(edges.max()) >= count):
+        if int(edges.min()) < 0 or any(int(edges.max()) >= count for count in counts):
             raise WireError("edge_index points to no node")
     for name in ("batch", "ptr"):
         value = fields.get(name)
