@@ -41,12 +41,15 @@ LOG_LIMIT = 8 * 1024 * 1024
 _GRACE_SECONDS = 20.0
 """How much longer than its questions' time room T may take before it counts as stuck."""
 _TICK_SECONDS = 0.25
+_PACKET_COST = 1024
+"""Bytes that any packet of room S counts for: nobody makes M remember things without end."""
 _READS_AT_ONCE = 64
 _FROM_S = (
-    packets.Piece | packets.CellStarted | packets.CellOutput | packets.CellDone | packets.CellLost
+    packets.Ready
+    | packets.Piece | packets.CellStarted | packets.CellOutput | packets.CellDone | packets.CellLost
     | packets.Checked | packets.Finished
 )  # fmt: skip
-_FROM_T = packets.Judging | packets.Tested | packets.Finished
+_FROM_T = packets.Ready | packets.Judging | packets.Tested | packets.Finished
 
 
 @dataclass
@@ -71,7 +74,7 @@ class StudentRoom:
         self.room = room
         self.cells: dict[int, CellRecord] = {}
         self.files: dict[str, bytes] = {}
-        self.finished = False
+        self.ready = self.finished = False
         self._parts: dict[str, bytearray] = {name: bytearray() for name in artefacts}
         self._left = 4 * limits.output_kb * 1024 + 64 * 1024 * 1024
 
@@ -85,8 +88,11 @@ class StudentRoom:
             packet, _ = packets.receive(self.room.control, _FROM_S)
         except (msgspec.DecodeError, OSError):
             raise EOFError from None
+        self._spend(_PACKET_COST)
         if isinstance(packet, packets.Piece):
             self._take(packet)
+        elif isinstance(packet, packets.Ready):
+            self.ready = True
         elif isinstance(packet, packets.Finished):
             self.finished = True
         elif not isinstance(packet, packets.Checked):
@@ -104,6 +110,7 @@ class StudentRoom:
             self._spend(len(packet.data))
             record.outputs += packet.data
         elif isinstance(packet, packets.CellDone):
+            self._spend(len(packet.problem))
             record.done = packet
         else:
             record.lost = packet.reason[:200]
@@ -246,14 +253,14 @@ class _Attempt:
         lines = [socket.socketpair() for _ in self._names]
         ours, theirs = [pair[0] for pair in lines], [pair[1] for pair in lines]
         try:
-            with (
-                students.open(self._limits, [line.fileno() for line in theirs]) as room,
-                judges.open(_JUDGE_LIMITS) as court,  # furnishes itself while the notebook runs
-            ):
+            with students.open(self._limits, [line.fileno() for line in theirs]) as room:
                 for line in theirs:
                     line.close()
-                self._run_notebook(room)
-                self._judge(room, court, ours)
+                self._hand_in(room)
+                # room T furnishes itself while the notebook runs
+                with judges.open(_JUDGE_LIMITS) as court:
+                    self._run_notebook(room)
+                    self._judge(room, court, ours)
         finally:
             for line in (*ours, *theirs):
                 line.close()
@@ -262,7 +269,6 @@ class _Attempt:
         student = self._student = StudentRoom(room, self._limits, self._manifest.expected_files)
         self._deadline = time.monotonic() + self._limits.submission_seconds
         self._memory = MemoryWatch(room.pid, self._limits.memory_mb)
-        self._hand_in(room)
         with selectors.DefaultSelector() as selector:
             for source in (room.control, room.output, room):
                 selector.register(source, selectors.EVENT_READ)
@@ -276,6 +282,8 @@ class _Attempt:
                     elif room in ready:
                         raise EOFError
                 except EOFError:
+                    if not student.ready:
+                        raise self._not_opened(room) from None
                     self._close(room, "the notebook ended its own room")
                     return
 
@@ -314,16 +322,23 @@ class _Attempt:
             for piece in packets.pieces(packets.JOB, msgspec.msgpack.encode(run)):
                 packets.send(room.control, piece)
         except OSError:
-            self._logs[0].drain(room.output)
-            raise RoomError(
-                f"room S closed before the notebook ran: {self._logs[0].text()[-500:]}"
-            ) from None
+            raise self._not_opened(room) from None
+
+    def _not_opened(self, room: Room) -> RoomError:
+        self._logs[0].drain(room.output)
+        said = self._logs[0].text()[-500:]
+        return RoomError(f"room S closed before the notebook ran: {said}")
 
     def _judge(self, room: Room, court: Room, lines: list[socket.socket]) -> None:
         job = packets.Judge(
             self._submission.student.key, self._names, self._limits.question_seconds
         )
-        packets.send(court.control, job, [line.fileno() for line in lines])
+        try:
+            packets.send(court.control, job, [line.fileno() for line in lines])
+        except OSError:
+            self._logs[1].drain(court.output)
+            said = self._logs[1].text()[-500:]
+            raise RoomError(f"room T closed before it judged: {said}") from None
         for line in lines:
             line.close()
         patience = time.monotonic() + self._limits.question_seconds + _GRACE_SECONDS

@@ -47,6 +47,7 @@ _REMEDY = (
 
 _DYING_AT_ONCE = 8
 _DEATH_SECONDS = 10.0
+_TRIAL_SECONDS = 30.0
 
 
 class Room:
@@ -142,8 +143,28 @@ class Warm:
                     raise RoomError(f"a warm process ended early: {self._last_words()}") from None
                 if isinstance(packet, packets.RoomRefused):
                     self._explain(packet.reason)
+                try:
+                    with self._open(Limits(), []) as room:
+                        self._try(room)
+                except RoomError as error:
+                    self._explain(f"OSError: {error}")
                 self._warm = packet
             return self._warm
+
+    def _try(self, room: Room) -> None:
+        """See that the walls of a room come to stand."""
+        if select.select([room.control], [], [], _TRIAL_SECONDS)[0]:
+            try:
+                packets.receive(room.control, packets.Ready)
+            except (EOFError, OSError, msgspec.DecodeError):
+                pass
+            else:
+                return
+        try:
+            said = os.read(room.output, 2000).decode(errors="replace").strip()
+        except BlockingIOError:
+            said = "a room does not answer"
+        self._explain(f"OSError: {said}")
 
     def _explain(self, reason: str) -> None:
         if reason.startswith(("OSError", "PermissionError")):
@@ -166,16 +187,19 @@ class Warm:
         """
         self.wait()
         self._bury(keep=_DYING_AT_ONCE)
+        with self._lock:
+            return self._open(limits, lines)
+
+    def _open(self, limits: Limits, lines: Sequence[int]) -> Room:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, inlet = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(output, False)
         try:
-            with self._lock:
-                order = packets.OpenRoom(limits)
-                packets.send(self._control, order, [inlet, theirs.fileno(), *lines])
-                answer, found = packets.receive(
-                    self._control, packets.RoomOpened | packets.RoomRefused, 1
-                )
+            order = packets.OpenRoom(limits)
+            packets.send(self._control, order, [inlet, theirs.fileno(), *lines])
+            answer, found = packets.receive(
+                self._control, packets.RoomOpened | packets.RoomRefused, 1
+            )
         except (OSError, EOFError):
             raise RoomError(f"the warm process is gone: {self._last_words()}") from None
         finally:

@@ -64,9 +64,9 @@ class Progress:
         """Whether ``cell`` must not be run again."""
         return self._memory[_HEAD.size + cell] == 1
 
-    def own(self, question: int) -> None:
-        """Make this process the one that holds the question's snapshot."""
-        _OWNER.pack_into(self._memory, self._owners + question * _OWNER.size, os.getpid())
+    def own(self, question: int, process: int) -> None:
+        """Make ``process`` the one that holds the question's snapshot; 0 for none."""
+        _OWNER.pack_into(self._memory, self._owners + question * _OWNER.size, process)
 
     def owner(self, question: int) -> int:
         """Process that holds the question's snapshot, 0 if none does."""

@@ -130,10 +130,16 @@ class Watch:
         Returns:
             How many times the notebook was taken up again here: 0 in the first child.
         """
+        before = self._progress.owner(question) if desk else 0
         if desk:
-            self._progress.own(question)
+            self._progress.own(question, os.getpid())
         for resumed in range(RESUME_LIMIT):
-            child = os.fork()
+            try:
+                child = os.fork()
+            except OSError:  # the student's processes leave no room: what was there before counts
+                if desk:
+                    self._progress.own(question, before)
+                raise
             if not child:
                 self._progress.take_over()
                 return resumed
@@ -173,7 +179,7 @@ class Watch:
 
     def _patience(self, child: int) -> float | None:
         """Milliseconds to wait before looking at the child's cell again; None for no limit."""
-        if self._progress.runner != child or self._progress.finished:
+        if self._progress.finished:
             return None
         return 1000 * max(0.2, _STUBBORN_SECONDS - self._overdue(child))
 

@@ -25,6 +25,8 @@ from autograder.room import jail, landlock, linux
 from autograder.wire import packets
 
 _DESCRIPTORS_LIMIT = 160
+_CONTROL = 3
+"""A room's line to M."""
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -102,6 +104,8 @@ def _open(
 def _work(run: Callable[[], None]) -> None:
     os.dup2(1, 2)
     try:
+        with socket.socket(fileno=os.dup(_CONTROL)) as control:
+            packets.send(control, packets.Ready())
         run()
     except BaseException:
         traceback.print_exc(file=sys.__stderr__)

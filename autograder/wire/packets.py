@@ -51,6 +51,10 @@ class Warm(_Packet):
     lacking: list[str]
 
 
+class Ready(_Packet):
+    """A room to M: every wall stands. Whatever went wrong before is no student's fault."""
+
+
 class Piece(_Packet):
     """A piece of a file, either way."""
 
@@ -135,7 +139,7 @@ class Tested(_Packet):
 
 
 Packet = (
-    OpenRoom | RoomOpened | RoomRefused | Warm | Piece | CellStarted | CellOutput | CellDone
+    OpenRoom | Ready | RoomOpened | RoomRefused | Warm | Piece | CellStarted | CellOutput | CellDone
     | CellLost | Checked | Finished | Judge | Judging | Tested
 )  # fmt: skip
 
