@@ -235,6 +235,7 @@ class Notebook:
             for line in select.select(list(answerers), [], [])[0]:
                 if not answerers[line].answer_one(line):
                     del answerers[line]
+                    line.close()
 
     def _hand_over(self) -> None:
         """Send the files the notebook was expected to write."""

@@ -79,7 +79,7 @@ def _run(bundle: Bundle, notebook: dict[str, Any], tests: Path) -> dict[str, Que
         source = "".join(cell["source"])
         if cell["cell_type"] == "code" and "grader" not in source:
             try:
-                exec(source, names)  # noqa: S102
+                exec(source, names)
             except BaseException as error:
                 names["_error"] = error
         for question in bundle.manifest.autograded:

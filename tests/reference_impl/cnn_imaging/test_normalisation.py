@@ -46,6 +46,12 @@ def test_a_constant_channel_stays_finite_and_becomes_zero(X, value):
     assert np.allclose(apply(X, (mean, std))[:, 1], 0, atol=1e-12)
 
 
+def test_a_channel_is_constant_even_if_its_mean_was_rounded():
+    X = np.full((2, 3, 13, 11), 0.1)
+    assert X.std() > 0
+    assert (fit_normaliser(X)[1] == 1).all()
+
+
 @pytest.mark.parametrize(
     ("given", "returned"),
     [(np.float64, np.float64), (np.float32, np.float32), (np.uint8, np.float32)],

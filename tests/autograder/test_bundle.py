@@ -1,0 +1,74 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.bundle import Bundle
+from autograder.errors import BundleError
+
+
+def test_a_bundle_is_opened_by_its_folder_or_its_manifest(course: Any) -> None:
+    made = course.bundle()
+    again = Bundle(made.folder / "manifest.json")
+    assert again.digest == made.digest == Bundle(made.folder).digest
+    assert again.manifest == made.manifest and again.manifest.possible == 6
+
+
+def test_written_questions_are_not_autograded(course: Any, question: Any) -> None:
+    manifest = course.bundle("q1", question("q2", written=True)).manifest
+    assert [one.name for one in manifest.autograded] == ["q1"] and manifest.possible == 4
+
+
+def test_a_bundle_holds_the_tests_and_the_files_beside_them(course: Any, tmp_path: Path) -> None:
+    course.bundle().unpack(tmp_path)
+    assert (tmp_path / "tests" / "q1.py").is_file()
+    assert (tmp_path / "files" / "reference_impl" / "course_secret.py").is_file()
+
+
+def damage(folder: Path, **changes: Any) -> Path:
+    file = folder / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    return folder
+
+
+def test_any_change_of_the_manifest_changes_the_digest(course: Any) -> None:
+    made = course.bundle()
+    assert Bundle(damage(made.folder, title="Other")).digest != made.digest
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"holds no manifest\.json; make the bundle"):
+        Bundle(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 99}, "another version"),
+        ({"questions": 3}, "is damaged"),
+        ({"otter_zip": "missing.zip"}, "is missing"),
+        ({"hashes": {}}, "was changed since the build"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(
+    course: Any, changes: dict[str, Any], message: str
+) -> None:
+    folder = damage(course.bundle().folder, **changes)
+    with pytest.raises(BundleError, match=message):
+        Bundle(folder)
+
+
+def test_a_manifest_that_is_cut_off_is_refused(course: Any) -> None:
+    folder = course.bundle().folder
+    (folder / "manifest.json").write_text('{"format": 1')
+    with pytest.raises(BundleError, match="is damaged"):
+        Bundle(folder)
+
+
+def test_tests_that_were_changed_after_the_build_are_refused(course: Any) -> None:
+    made = course.bundle()
+    with made.otter_zip.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(BundleError, match="was changed since the build"):
+        Bundle(made.folder)

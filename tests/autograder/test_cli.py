@@ -1,0 +1,250 @@
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from autograder import cli
+from autograder.errors import AutograderError, IsolationError, RoomError
+
+GRADEBOOK = """Student,ID,SIS User ID,SIS Login ID,Section,Tiny (12),Final Score
+    Points Possible,,,,,6,(read only)
+"Lovelace, Ada",101,S-1,ada,A,,90
+"Müller, Jürgen",102,S-2,bob,A,3,80
+"王, 小明",103,S-3,eve,B,,
+"O'Neil, Zoë",104,S-4,zoe,B,,
+"Student, Test",999,,abc,A,,
+"""
+HANDED_IN = {"101": "perfect", "102": "blank", "103": "has_syntax_error"}
+HEAVY = "torch pandas numpy nbformat otter IPython matplotlib rich msgspec".split()
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, read_notebook: Any) -> Path:
+    (tmp_path / "gradebook.csv").write_text(GRADEBOOK)
+    for student, name in HANDED_IN.items():
+        place = tmp_path / "handed_in" / student
+        place.mkdir(parents=True)
+        (place / "tiny.ipynb").write_bytes(read_notebook(name))
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("AUTOGRADER_SECRET_FILE", raising=False)
+    monkeypatch.setenv("AUTOGRADER_SECRET", "canary of the secret")
+
+    def invoke(*arguments: str | Path) -> Result:
+        result = CliRunner().invoke(cli.main, list(map(str, arguments)))
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def grade(run: Run, rooms: Any, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr("autograder.session.Engine", rooms.engines)
+
+    def invoke(*more: str | Path, bundle: Any = None) -> Result:
+        chosen = (bundle or rooms.lender.bundle).folder
+        return run("grade", chosen, "handed_in", "--roster", "gradebook.csv", *more)
+
+    return invoke
+
+
+def summary(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def test_help_answers_without_importing_anything_heavy() -> None:
+    code = (
+        "import sys\nfrom autograder.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit as end: assert not end.code\n"
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    commands = ([], ["grade"], ["report"], ["build"], ["verify"], ["export", "canvas"], ["demo"])
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True
+        )
+        assert done.stderr.strip() == "[]" and "Usage:" in done.stdout, command
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").output.startswith("autograder, version ")
+
+
+def test_from_a_folder_to_a_gradebook_for_canvas(run: Run, grade: Run, folder: Path) -> None:
+    result = grade("--out", "out")
+    assert result.exit_code == 0, result.output
+    assert "3 graded, 0 as before:" in result.output and "autograder report" in result.output
+    assert "1 handed in nothing" in result.stderr and "try-out" not in result.stderr
+    assert (folder / "out" / "results" / "101" / "executed.ipynb").is_file()
+
+    result = run("report", "--results", "out")
+    assert result.exit_code == 0, result.output
+    page = (folder / "out" / "report" / "index.html").read_text()
+    assert "Lovelace" in page and "<script" not in page and "canary" not in page
+
+    export = ("export", "canvas", "--results", "out", "--gradebook", "gradebook.csv",
+              "--assignment", "Tiny (12)", "--out", "canvas.csv")  # fmt: skip
+    dry = run(*export, "--dry-run")
+    assert dry.exit_code == 0 and not (folder / "canvas.csv").exists()
+    assert "Lovelace, Ada" in dry.output and "no grade → 6" in dry.output
+    done = run(*export)
+    assert done.exit_code == 0 and "Written: canvas.csv" in done.output
+    written = (folder / "canvas.csv").read_text().splitlines()
+    rows = {row[1]: row[-1] for row in csv.reader(written)}
+    assert rows["101"] == "6" and rows["103"] == "2" and "999" not in rows
+
+
+def test_a_second_run_grades_nothing(grade: Run) -> None:
+    assert summary(grade("--json"))["graded"] == 3
+    second = summary(grade("--json"))
+    assert (second["graded"], second["cached"]) == (0, 3)
+    assert summary(grade("--json", "--out", "elsewhere"))["graded"] == 3
+
+
+def test_the_summary_for_scripts_tells_everything(grade: Run, folder: Path) -> None:
+    (folder / "handed_in" / "stranger").mkdir()
+    (folder / "handed_in" / "stranger" / "tiny.ipynb").write_bytes(b"{}")
+    found = summary(grade("--json"))
+    assert found["assignment"] == "tiny" and found["missing"] == ["104"]
+    assert found["states"] == {"full": 1, "zero": 1, "partial": 1}
+    assert [one for one in found["unmatched"] if "stranger" in one] == found["unmatched"] != []
+    assert {one["student"]: (one["score"], one["possible"]) for one in found["students"]} == {
+        "101": (6, 6), "102": (0, 6), "103": (2, 6),
+    }  # fmt: skip
+
+
+def test_limits_and_weights_can_be_chosen(grade: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(cli, "_grade", lambda session, settings: seen.append(settings) or [])
+    assert grade("--limit", "cell_seconds=7", "--limit", "memory_mb=99").exit_code == 0
+    assert grade("--retrain", "0.25", "--rooms", "3").exit_code == 0
+    assert grade("--retrain", "all").exit_code == 0
+    first, second, third = seen
+    assert (first.limits.cell_seconds, first.limits.memory_mb) == (7, 99)
+    assert first.limits.output_kb == 64 and first.retrain == 0
+    assert second.limits is None and (second.retrain, second.rooms) == (0.25, 3)
+    assert third.retrain == 1 and third.secret == "canary of the secret"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--limit", "nothing=1"), "there is no limit 'nothing'; there are cell_seconds"),
+        (("--limit", "cell_seconds=soon"), "Expected `float`"),
+        (("--limit", "cell_seconds"), "Expected `float`"),
+        (("--retrain", "some"), "neither all, none nor a share"),
+        (("--retrain", "1.5"), "neither all, none nor a share"),
+        (("--retrain", "nan"), "neither all, none nor a share"),
+        (("--rooms", "0"), "0 is not in the range"),
+    ],
+)
+def test_options_that_make_no_sense_are_usage_errors(
+    grade: Run, arguments: tuple[str, ...], message: str
+) -> None:
+    result = grade(*arguments)
+    assert result.exit_code == cli.USAGE and message in result.output
+
+
+def test_grading_without_a_secret_is_said_aloud(
+    grade: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AUTOGRADER_SECRET")
+    monkeypatch.setattr(cli, "_grade", lambda session, settings: [])
+    assert "no course secret is set" in grade().stderr
+
+
+def test_a_grader_error_is_told_to_staff_and_is_exit_status_3(grade: Run, course: Any) -> None:
+    result = grade(bundle=course.bundle("dies"))
+    assert result.exit_code == cli.INFRASTRUCTURE
+    assert "! Lovelace, Ada: ours, not the student's" in result.stderr
+    assert "log.txt" in result.stderr
+
+
+def test_an_interruption_loses_nothing_and_says_so(
+    grade: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autograder import terminal
+
+    def interrupted(verdicts: Any, progress: Any) -> Any:
+        yield next(verdicts)
+        verdicts.close()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(terminal, "show_progress", interrupted)
+        result = grade("--rooms", "1")
+    assert result.exit_code == 130
+    assert "nothing graded is lost. Run the same command to continue." in result.stderr
+    assert summary(grade("--json"))["cached"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(AutograderError("One sentence."), 2), (RoomError("One sentence."), 3),
+     (IsolationError("One sentence."), 3)],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_an_expected_error_is_one_sentence_and_a_status(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    def fail(folder: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("autograder.session.load", fail)
+    result = run("report")
+    assert result.exit_code == status and result.stderr == "autograder: One sentence.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("report", "--results", "nowhere"), "nowhere holds no results"),
+        (("grade", ".", "handed_in", "--roster", "gradebook.csv"), "holds no manifest.json"),
+        (("grade", "BUNDLE", "handed_in", "--roster", "none.csv"), "none.csv cannot be read"),
+        (("build",), "has no solutions/NAME/assignment.toml"),
+        (("export", "canvas", "--results", "nowhere", "--gradebook", "gradebook.csv",
+          "--assignment", "Tiny (12)", "--out", "x.csv"), "holds no results"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_named(
+    run: Run, course: Any, arguments: tuple[str, ...], message: str
+) -> None:
+    bundle = str(course.bundle().folder)
+    result = run(*(bundle if one == "BUNDLE" else one for one in arguments))
+    assert result.exit_code == cli.USAGE and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("autograder: ") and message in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("grade",), ("grade", "nowhere", "x"), ("nothing",)])
+def test_a_command_that_is_not_complete_is_a_usage_error(
+    run: Run, arguments: tuple[str, ...]
+) -> None:
+    assert run(*arguments).exit_code == cli.USAGE
+
+
+def test_the_whole_command_works_with_rooms_of_its_own(folder: Path, course: Any) -> None:
+    shutil.rmtree(folder / "handed_in" / "102")
+    command = [sys.executable, "-m", "autograder.cli", "grade", str(course.bundle().folder),
+               "handed_in", "--roster", "gradebook.csv", "--json"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert {one["student"]: one["score"] for one in json.loads(done.stdout)["students"]} == {
+        "101": 6, "103": 2,
+    }  # fmt: skip

@@ -1,0 +1,189 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from autograder.engine import Engine, Settings, environment
+from autograder.errors import RoomError
+from autograder.model import Limits, Standing, Student, Submission
+from autograder.room.host import Warm
+from autograder.supervisor import Interrupted
+
+Keys = Callable[..., str]
+
+
+class Unstarted(Engine):
+    def _start(self) -> None: ...
+
+
+@pytest.fixture
+def key(course: Any) -> Keys:
+    """The result key of a submission, engine and bundle that differ in what is named."""
+    bundle = course.bundle()
+
+    def make(settings: dict[str, Any] | None = None, other: Any = None, **changes: Any) -> str:
+        given = {"student": Student(id="101", name="Lovelace, Ada"), "source": "by hand",
+                 "notebook": b"nb", "files": {"a": b"1", "b": b"2"}}  # fmt: skip
+        with Unstarted(other or bundle, Settings(**{"secret": "s"} | (settings or {}))) as engine:
+            return engine.key(Submission(**given | changes))
+
+    return make
+
+
+def test_the_same_submission_has_the_same_key(key: Keys) -> None:
+    assert key() == key() and len(key()) == 64
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "elsewhere"},
+        {"attempt": 2},
+        {"late": True},
+        {"student": Student(id="101", name="King, Ada", section="2", login="x")},
+        {"files": {"b": b"2", "a": b"1"}},
+        {"settings": {"rooms": 7}},
+        {"settings": {"retrain": 0.0}},
+    ],
+    ids=str,
+)
+def test_what_cannot_change_the_outcome_does_not_change_the_key(
+    key: Keys, change: dict[str, Any]
+) -> None:
+    assert key(**change) == key()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"notebook": b"nb2"},
+        {"files": {"a": b"1"}},
+        {"files": {"a": b"2", "b": b"1"}},
+        {"files": {"a": b"1b", "": b"2"}},
+        {"student": Student(id="102", name="Lovelace, Ada")},
+        {"problem": "unreadable"},
+        {"settings": {"secret": "t"}},
+        {"settings": {"limits": Limits(cell_seconds=59)}},
+        {"settings": {"retrain": 1.0}},
+    ],
+    ids=str,
+)
+def test_what_can_change_the_outcome_changes_the_key(key: Keys, change: dict[str, Any]) -> None:
+    assert key(**change) != key()
+
+
+def test_another_bundle_changes_the_key(key: Keys, course: Any) -> None:
+    assert key(other=course.bundle()) == key()
+    assert key(other=course.bundle("q1")) != key()
+    manifest = course.bundle().manifest
+    assert key(other=course.bundle(limits=Limits())) != key()
+    assert key({"limits": manifest.limits}) == key()
+
+
+def test_another_environment_changes_the_key(key: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key()
+    monkeypatch.setattr("autograder.engine.environment", lambda: "other")
+    assert key() != before
+
+
+def test_the_environment_is_an_identity() -> None:
+    assert environment() == environment() and len(environment()) == 64
+
+
+def test_the_share_that_is_retrained_is_drawn_once_and_for_all(course: Any, hand_in: Any) -> None:
+    submissions = [hand_in(b"nb", str(number)) for number in range(200)]
+
+    def drawn(**settings: Any) -> list[bool]:
+        with Unstarted(course.bundle(), Settings(**{"secret": "s"} | settings)) as engine:
+            return [engine.retrains(submission) for submission in submissions]
+
+    some = drawn(retrain=0.3)
+    assert some == drawn(retrain=0.3) and 30 < sum(some) < 90
+    assert all(b or not a for a, b in zip(some, drawn(retrain=0.6), strict=True))
+    assert drawn(retrain=0.3, secret="t") != some
+    assert not any(drawn(retrain=0.0)) and all(drawn(retrain=1.0))
+
+
+def test_many_submissions_come_out_once_each(rooms: Any, hand_in: Any, read_notebook: Any) -> None:
+    names = ["perfect", "blank", "has_syntax_error", "crashes_in_function", "perfect", "perfect"]
+    submissions = [hand_in(read_notebook(n), str(i)) for i, n in enumerate(names)]
+    submissions.append(hand_in(b"%PDF", "9"))
+    with rooms.engine() as engine:
+        outcomes = {o.verdict.student: o.verdict for o in engine.grade(iter(submissions))}
+        keys = {s.student.key: engine.key(s) for s in submissions}
+    assert {student: verdict.score for student, verdict in outcomes.items()} == {
+        "0": 6, "1": 0, "2": 2, "3": 2, "4": 6, "5": 6, "9": 0,
+    }  # fmt: skip
+    assert outcomes["9"].status is Standing.UNREADABLE
+    assert {student: verdict.key for student, verdict in outcomes.items()} == keys
+
+
+def test_an_interrupted_run_ends_its_rooms(rooms: Any, hand_in: Any, read_notebook: Any) -> None:
+    looping = [hand_in(read_notebook("loops_for_ever"), str(number)) for number in range(5)]
+    with rooms.engine() as engine:
+        graded = engine.grade([hand_in(b"", "9"), *looping])
+        assert next(graded).verdict.student == "9"
+        graded.close()
+        with pytest.raises(Interrupted):
+            list(engine.grade([hand_in(read_notebook("perfect"))]))
+    assert rooms.grade("perfect").verdict.score == 6
+
+
+def test_a_grader_error_is_tried_once_more(
+    rooms: Any, hand_in: Any, read_notebook: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rooms.engine() as engine:
+        real, calls = engine._supervisor.grade, []
+
+        def flaky(submission: Submission, **more: Any) -> Any:
+            outcome = real(submission, **more)
+            calls.append(outcome)
+            if len(calls) == 1:
+                verdict = msgspec.structs.replace(outcome.verdict, status=Standing.GRADER_ERROR)
+                return msgspec.structs.replace(outcome, verdict=verdict)
+            return outcome
+
+        monkeypatch.setattr(engine._supervisor, "grade", flaky)
+        (outcome,) = engine.grade([hand_in(read_notebook("perfect"))])
+    assert outcome.verdict.status is Standing.GRADED and len(calls) == 2
+
+
+def test_the_judge_draws_each_students_own_numbers(rooms: Any) -> None:
+    assert rooms.once("perfect").verdict.score == 6
+    assert rooms.lender._warm[1].wait().level == rooms.lender.isolation
+
+
+def test_a_warm_process_that_cannot_be_prepared_says_why() -> None:
+    with Warm("autograder.text", {}) as warm, pytest.raises(RoomError, match="no attribute 'warm'"):
+        warm.wait()
+    with (
+        Warm("autograder.text", {"/course": "/no/such/folder"}) as warm,
+        pytest.raises(RoomError, match="No such file"),
+    ):
+        warm.wait()
+
+
+REFUSED = """
+from autograder.errors import IsolationError
+from autograder.room import linux, seccomp
+from autograder.room.host import Warm
+
+linux.no_new_privileges()
+linux.load_seccomp(seccomp.program())
+with Warm("autograder.text", {}) as warm:
+    try:
+        warm.wait()
+    except IsolationError as error:
+        print(error)
+"""
+
+
+def test_a_machine_that_cannot_isolate_rooms_is_told_what_it_lacks() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.startswith("This machine does not isolate rooms (PermissionError"), done
+    assert "unprivileged user namespaces, or root" in done.stdout

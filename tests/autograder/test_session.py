@@ -1,0 +1,134 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.engine import Settings
+from autograder.errors import StoreError
+from autograder.intake import Intake
+from autograder.model import Standing, Student
+from autograder.session import Session, load
+
+NAMES = ["perfect", "blank", "has_syntax_error", "never_checked"]
+
+
+@pytest.fixture(autouse=True)
+def one_engine(rooms: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions borrow the warm processes of the run's only engine."""
+    monkeypatch.setattr("autograder.session.Engine", rooms.engines)
+
+
+@pytest.fixture
+def taken(hand_in: Any, read_notebook: Any) -> Intake:
+    submissions = [hand_in(read_notebook(name), str(number)) for number, name in enumerate(NAMES)]
+    submissions.append(hand_in(b"%PDF", "9"))
+    return Intake(submissions=submissions, missing=[], unmatched=[], unused=[])
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(rooms=1, secret="canary of the secret")
+
+
+@pytest.fixture
+def session(rooms: Any, taken: Intake, tmp_path: Path) -> Iterator[Session]:
+    made = Session(rooms.lender.bundle, taken, tmp_path / "out")
+    yield made
+    made.close()
+
+
+def again(session: Session, **changes: Any) -> Session:
+    session.close()
+    return Session(changes.get("bundle", session.bundle), session.intake, session.out)
+
+
+def test_a_run_grades_and_keeps_everything(session: Session, settings: Settings) -> None:
+    found = {verdict.student: verdict.score for verdict in session.run(settings)}
+    assert found == {"0": 6, "1": 0, "2": 2, "3": 6, "9": 0}
+    progress = session.progress
+    assert (progress.total, progress.done, progress.cached) == (5, 5, 0)
+    assert dict(progress.states) == {"full": 2, "zero": 1, "partial": 1, "unreadable": 1}
+    session.close()
+    graded = load(session.out)
+    assert {verdict.student: verdict.score for verdict in graded.verdicts} == found
+    assert graded.manifest == session.bundle.manifest and graded.digest == session.bundle.digest
+    folder = session.out / "results" / "0"
+    assert {path.name for path in folder.iterdir()} == {
+        "verdict.json", "results.json", "executed.ipynb", "log.txt",
+    }  # fmt: skip
+    assert not (session.out / "results" / "9" / "executed.ipynb").exists()
+
+
+def test_no_contents_are_kept_twice(session: Session, settings: Settings) -> None:
+    kept = (session.out / "intake.json").read_text()
+    assert [one["notebook"] for one in json.loads(kept)["submissions"]] == [""] * 5
+
+
+def test_a_second_run_grades_nothing(session: Session, settings: Settings) -> None:
+    first = list(session.run(settings))
+    second = again(session)
+    verdicts = list(second.run(settings))
+    assert (second.progress.done, second.progress.cached) == (0, 5)
+    assert sorted(v.key for v in verdicts) == sorted(v.key for v in first)
+    second.close()
+
+
+def test_an_interrupted_run_continues_where_it_stopped(
+    session: Session, settings: Settings
+) -> None:
+    running = session.run(settings)
+    kept = [next(running), next(running)]
+    running.close()  # type: ignore[attr-defined]
+    second = again(session)
+    verdicts = list(second.run(settings))
+    assert second.progress.cached >= 2 and second.progress.cached + second.progress.done == 5
+    assert {v.key for v in kept} <= {v.key for v in verdicts[: second.progress.cached]}
+    assert {v.student: v.score for v in verdicts} == {"0": 6, "1": 0, "2": 2, "3": 6, "9": 0}
+    second.close()
+
+
+def test_a_change_of_the_bundle_grades_all_afresh(
+    session: Session, settings: Settings, course: Any
+) -> None:
+    list(session.run(settings))
+    second = again(session, bundle=course.bundle("q2"))
+    verdicts = list(second.run(settings))
+    assert second.progress.done == 5 and {v.possible for v in verdicts} == {2.0}
+    second.close()
+    back = again(second, bundle=session.bundle)
+    assert {v.possible for v in back.run(settings)} == {6.0} and back.progress.cached == 5
+    back.close()
+    assert {v.possible for v in load(session.out).verdicts} == {6.0}
+
+
+def test_a_grader_error_is_not_kept_as_a_result(
+    session: Session, settings: Settings, course: Any
+) -> None:
+    first = again(session, bundle=course.bundle("dies"))
+    one = [first.intake.submissions[0]]
+    first.intake = second_intake = Intake(submissions=one, missing=[], unmatched=[], unused=[])
+    (verdict,) = first.run(settings)
+    assert verdict.status is Standing.GRADER_ERROR
+    first.close()
+    second = Session(first.bundle, second_intake, session.out)
+    (verdict,) = second.run(settings)
+    assert (second.progress.done, second.progress.cached) == (1, 0)
+    second.close()
+
+
+def test_whoever_is_no_longer_in_the_intake_is_not_in_the_results(
+    session: Session, settings: Settings
+) -> None:
+    list(session.run(settings))
+    session.close()
+    fewer = Intake(submissions=session.intake.submissions[:2], missing=[Student(id="2", name="x")],
+                   unmatched=[], unused=[])  # fmt: skip
+    Session(session.bundle, fewer, session.out).close()
+    assert [verdict.student for verdict in load(session.out).verdicts] == ["0", "1"]
+
+
+def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="holds no results"):
+        load(tmp_path)

@@ -1,0 +1,85 @@
+import os
+import socket
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from autograder.model import Limits, Status
+from autograder.wire import packets
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    yield ends
+    for end in ends:
+        end.close()
+
+
+def test_a_packet_arrives_as_it_was_sent(pair: tuple[socket.socket, socket.socket]) -> None:
+    sent = packets.Tested("q1", "test_one", Status.TIMEOUT, "späß", 1.5)
+    packets.send(pair[0], sent)
+    assert packets.receive(pair[1], packets.Packet) == (sent, [])
+
+
+def test_descriptors_travel_with_a_packet(pair: tuple[socket.socket, socket.socket]) -> None:
+    inlet, outlet = os.pipe()
+    packets.send(pair[0], packets.OpenRoom(Limits()), [outlet])
+    packet, found = packets.receive(pair[1], packets.OpenRoom, 4)
+    os.write(found[0], b"through")
+    assert packet.limits == Limits() and os.read(inlet, 10) == b"through"
+    for number in (inlet, outlet, *found):
+        os.close(number)
+
+
+@pytest.mark.parametrize("size", [0, 1, 48 * 1024, 48 * 1024 + 1, 1_000_000])
+def test_a_file_in_pieces_can_be_put_together_again(size: int) -> None:
+    data = os.urandom(size)
+    parts = list(packets.pieces("weights", data))
+    assert b"".join(part.data for part in parts) == data
+    assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
+    assert all(len(msgspec.msgpack.encode(part)) <= packets.SIZE_LIMIT for part in parts)
+
+
+def test_a_packet_of_another_type_is_refused(pair: tuple[socket.socket, socket.socket]) -> None:
+    packets.send(pair[0], packets.Tested("q1", "t", Status.PASSED, "", 0.0))
+    with pytest.raises(msgspec.DecodeError):
+        packets.receive(pair[1], packets.CellStarted | packets.Finished)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xc1",
+        b"nonsense",
+        msgspec.msgpack.encode({"type": "Nobody"}),
+        msgspec.msgpack.encode({"type": "CellStarted", "index": True}),
+        msgspec.msgpack.encode({"type": "CellStarted", "index": "1"}),
+        msgspec.msgpack.encode({"type": "CellStarted"}),
+    ],
+)
+def test_what_is_no_packet_is_refused(
+    pair: tuple[socket.socket, socket.socket], data: bytes
+) -> None:
+    pair[0].send(data)
+    with pytest.raises(msgspec.DecodeError):
+        packets.receive(pair[1], packets.Packet)
+
+
+def test_a_packet_over_the_limit_is_neither_sent_nor_received(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    with pytest.raises(ValueError, match="over the limit"):
+        packets.send(pair[0], packets.Piece("x", bytes(packets.SIZE_LIMIT), True))
+    pair[0].send(msgspec.msgpack.encode(packets.Piece("x", bytes(packets.SIZE_LIMIT + 9), True)))
+    with pytest.raises((EOFError, msgspec.DecodeError)):
+        packets.receive(pair[1], packets.Packet)
+
+
+def test_the_end_of_the_line_is_told_from_a_packet(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    pair[0].close()
+    with pytest.raises(EOFError):
+        packets.receive(pair[1], packets.Packet)
