@@ -110,6 +110,14 @@ def test_one_byte_now_and_then_does_not_put_off_the_deadline(
         thread.join()
 
 
+def test_what_is_there_already_is_not_read_after_the_deadline(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    frames.send(pair[0], b"message")
+    with pytest.raises(frames.WireTimeout):
+        frames.receive(pair[1], time.monotonic() - 1)
+
+
 def test_a_reader_that_does_not_read_does_not_put_off_the_deadline(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
