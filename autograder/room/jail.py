@@ -27,6 +27,9 @@ _SYSTEM = (
 )  # fmt: skip
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _WRITABLE = ("/room", "/tmp", "/dev/shm")  # noqa: S108  mount points of a room's own tmpfs
+_BENEATH_WRITABLE = tuple(f"{folder}/" for folder in _WRITABLE)
+_covered: list[str] = []
+"""Paths of the view that a room's own folders would cover, such as a project below ``/tmp``."""
 _NAMESPACES = (
     linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWNET
     | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
@@ -85,7 +88,8 @@ def _build_view(binds: dict[str, str]) -> None:
         _bind(held, f"{stage}/dev/{name}", protect=linux.MS_NOSUID)
     _bind(proc, f"{stage}/proc", protect=linux.MS_NOSUID | linux.MS_NODEV)
     for folder in _WRITABLE:
-        Path(stage + folder).mkdir(parents=True)
+        Path(stage + folder).mkdir(parents=True, exist_ok=True)
+    _covered[:] = [path for path in sorted(binds) if path.startswith(_BENEATH_WRITABLE)]
     Path(f"{stage}/etc/passwd").write_text(
         f"student:x:{INSIDE_USER}:{INSIDE_USER}::/room:/bin/sh\n"
     )
@@ -150,11 +154,16 @@ def open_room(
 
 def _furnish(limits: Limits) -> None:
     os.umask(0o022)
+    covered = {path: _hold(path) for path in _covered}
     room = f"size={limits.disk_mb}m,nr_inodes=20000,mode=755"
     linux.mount("room", "/room", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, room)
     small = "size=128m,nr_inodes=5000,mode=755"
     linux.mount("tmp", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, small)  # noqa: S108
     linux.mount("shm", "/dev/shm", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, small)  # noqa: S108
+    for path, held in covered.items():
+        Path(path).mkdir(parents=True, exist_ok=True)
+        linux.mount(f"/proc/self/fd/{held}", path, flags=linux.MS_BIND | linux.MS_REC)
+        os.close(held)
     linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV)
     os.chdir("/room")
 
