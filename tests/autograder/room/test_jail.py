@@ -105,6 +105,9 @@ def look():
     results["uid"] = os.getuid()
     results["root"] = sorted(os.listdir("/"))
     results["shown"] = open("/shown/file").read()
+    results["below a folder of its own"] = open("/tmp/below/file").read()
+    attempt("write the view below a folder of its own", lambda: write("/tmp/below/x"))
+    attempt("write beside it", lambda: write("/tmp/x"))
     results["interfaces"] = open("/proc/net/dev").read().count(":")
     results["processes"] = len([one for one in os.listdir("/proc") if one.isdigit()])
     results["descriptors"] = sorted(map(int, os.listdir("/proc/self/fd")))[:-1]
@@ -117,7 +120,7 @@ def look():
     time.sleep(1000)
 
 folder = sys.argv[1]
-jail.retreat({"/shown": folder})
+jail.retreat({"/shown": folder, "/tmp/below": folder})
 inlet, outlet = os.pipe()
 pid, pidfd = jail.open_room(Limits(memory_mb=64, disk_mb=8), 1 << 30, {outlet: 1}, look)
 os.close(outlet)
@@ -198,11 +201,13 @@ def check_room(found: Any) -> None:
     assert room.pop("walls") == {
         "CapEff": "0" * 16, "CapBnd": "0" * 16, "NoNewPrivs": "1", "Seccomp": "2",
     }  # fmt: skip
-    assert room.pop("shown") == "as it is outside"
+    assert room.pop("shown") == room.pop("below a folder of its own") == "as it is outside"
     assert not {"home", "var", "root/x"} & set(room.pop("root"))
     assert room.pop("uid") == 1000 and room.pop("interfaces") == 1
     assert room.pop("processes") == 3 and room.pop("descriptors") == [0, 1]
-    done = {"write the room"} | ({"signal process 1"} if landlock.abi() < 6 else set())
+    done = {"write the room", "write beside it"} | (
+        {"signal process 1"} if landlock.abi() < 6 else set()
+    )
     assert {name for name, result in room.items() if result == "done"} == done
     assert found["inside"] == 3 and found["alive"] == [] and found["left"] == 0
 
