@@ -404,7 +404,7 @@ class _Attempt:
             name=self._submission.student.name,
             assignment=self._manifest.name,
             status=Standing.GRADER_ERROR if ours else Standing.GRADED,
-            score=round(sum(q.score for q in questions.values()), 6),
+            score=0.0 if ours else round(sum(q.score for q in questions.values()), 6),
             possible=self._manifest.possible,
             isolation=isolation,
             seconds=round(seconds, 3),
