@@ -8,9 +8,6 @@ from typing import Any, Literal
 
 import msgspec
 
-MIME_LIMIT = 200
-"""Characters of a MIME type's name."""
-
 
 class _Output(msgspec.Struct, omit_defaults=True):
     """One output of a cell, nbformat 4; anything else S sends is left out."""

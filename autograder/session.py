@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from autograder import results
-from autograder.bundle import Bundle, Manifest
+from autograder.bundle import Bundle, Manifest, sha256
 from autograder.engine import Engine, Settings
 from autograder.errors import StoreError
 from autograder.files import write_atomically
@@ -111,8 +111,6 @@ def load(folder: Path) -> Graded:
     with Store(folder / "results.sqlite") as store:
         present = {submission.student.key for submission in intake.submissions}
         verdicts = [v for v in store.latest(manifest.name) if v.student in present]
-    from autograder.bundle import sha256
-
     return Graded(manifest, intake, verdicts, sha256(data))
 
 

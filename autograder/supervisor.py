@@ -157,7 +157,6 @@ class Trial:
 
     tested: dict[tuple[str, str], packets.Tested] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    judging: str = ""
     judged: bool = False
     peak_mb: float = 0.0
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from autograder.model import Limits
-from autograder.room import landlock, linux
+from autograder.room import landlock, linux, seccomp
 
 ROOM_USER = 61_000
 """User and group id that rooms have on the machine when the grader is started by root."""
@@ -201,7 +201,7 @@ def _run_guarded(limits: Limits, address_space: int, work: Callable[[], None]) -
     linux.drop_capabilities()
     linux.no_new_privileges()
     landlock.confine([*_WRITABLE, "/dev"])
-    linux.load_seccomp(FILTER)
+    linux.load_seccomp(seccomp.program())
     work()
     sys.stdout.flush()
     os._exit(0)
@@ -234,9 +234,3 @@ def _complain(error: BaseException) -> None:
         os.write(1, f"room could not be opened: {error}\n".encode())
     except OSError:
         pass
-
-
-from autograder.room import seccomp  # noqa: E402
-
-FILTER = seccomp.program()
-"""The seccomp program; set by the zygote before it retreats."""

@@ -169,7 +169,6 @@ class Watch:
                     return self._give_up(_death(status))
             elif self._overdue(child) > _STUBBORN_SECONDS:
                 os.kill(child, signal.SIGKILL)
-        return None
 
     def _overdue(self, child: int) -> float:
         """Seconds by which the child's cell is over its time; negative if it is not."""
