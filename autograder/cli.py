@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from autograder.doctor import Examination
     from autograder.engine import Settings
     from autograder.model import Verdict
     from autograder.session import Graded, Session
@@ -87,7 +88,8 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, projec
 
     held = True
     for name in _chosen(names, project):
-        proof = prove(name, project, settings=_settings(project, rooms))
+        # the code that runs here is the course's own
+        proof = prove(name, project, settings=_settings(project, rooms, risk="no-isolation"))
         table = Table(title=f"{name}: the proof it ships with", title_justify="left")
         for column in ("subject", "expected", "got", ""):
             table.add_column(column)
@@ -106,6 +108,10 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, projec
               help="Folder for the results.")  # fmt: skip
 @click.option("--rooms", type=click.IntRange(1), help="Submissions graded at a time; one a core.")
 @click.option(
+    "--accept-risk", "risk", type=click.Choice(["no-landlock", "no-namespaces", "no-isolation"]),
+    help="Grade although this machine isolates rooms less than it should: what they may lack.",
+)  # fmt: skip
+@click.option(
     "--retrain", default="none", show_default=True, metavar="all|none|SHARE",
     help="Take submitted weights away from all, none or a share (0.1) of submissions.",
 )  # fmt: skip
@@ -117,8 +123,8 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, projec
 @_PROJECT
 @click.pass_context
 def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roster: Path, out: Path,
-          rooms: int | None, retrain: str, limits: tuple[str, ...], as_json: bool,
-          project: Path) -> None:  # fmt: skip
+          rooms: int | None, risk: str | None, retrain: str, limits: tuple[str, ...],
+          as_json: bool, project: Path) -> None:  # fmt: skip
     """Grade SUBMISSIONS (Canvas zips, folders, notebooks, otter's export zips) of BUNDLE.
 
     BUNDLE is a folder that `autograder build` wrote, such as dist/cnn_imaging. Ctrl-C is safe:
@@ -131,7 +137,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.session import Session
 
     graded = Bundle(bundle)
-    settings = _settings(project, rooms, retrain, limits, graded)
+    settings = _settings(project, rooms, retrain, limits, graded, risk)
     taken = intake(submissions, read(roster).students, graded.manifest)
     if course_secret(project).try_out:
         click.echo(_TRY_OUT_REMARK, err=True)
@@ -142,6 +148,26 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
         session.close()
     _print_summary(session, verdicts, as_json)
     ctx.exit(INFRASTRUCTURE if session.progress.states["grader error"] else 0)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the findings for scripts.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Try in a room on this machine everything that students' code must not be able to do.
+
+    Exit status 0 if rooms reach isolation level A, else 1.
+    """
+    from autograder.doctor import examine
+
+    found = examine()
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    else:
+        _print_examination(found)
+    ctx.exit(0 if found.level == "A" else FINDINGS)
 
 
 @main.command()
@@ -199,15 +225,17 @@ def _chosen(names: Sequence[str], project: Path) -> list[str]:
 
 
 def _settings(project: Path, rooms: int | None, retrain: str = "none", limits: Sequence[str] = (),
-              bundle: Any = None) -> Settings:  # fmt: skip
+              bundle: Any = None, risk: str | None = None) -> Settings:  # fmt: skip
     from autograder.engine import Settings
+    from autograder.room.walls import RISKS
     from autograder.secret import course_secret
 
-    chosen = {"rooms": rooms} if rooms else {}
+    chosen: dict[str, Any] = {"rooms": rooms} if rooms else {}
     return Settings(
         retrain=_share(retrain),
         secret=course_secret(project).value,
         limits=_limits(limits, bundle) if limits else None,
+        accept=RISKS[risk] if risk else "A",
         **chosen,
     )
 
@@ -283,6 +311,26 @@ def _print_summary(session: Session, verdicts: list[Verdict], as_json: bool) -> 
     click.echo(
         f"Results: {session.out / 'results'}    Next: autograder report --results {session.out}"
     )
+
+
+def _print_examination(found: Examination) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="what rooms hold back on this machine", title_justify="left")
+    for column in ("tried in a room", "held", "what came of it", "wall", "how to mend it"):
+        table.add_column(column)
+    for one in found.findings:
+        mark = "✓ held" if one.held else "✗ FELL"
+        table.add_row(one.what, mark, one.detail, one.wall, one.remedy)
+    _console(Console).print(table)
+    means = "control groups" if found.groups else "address space and watching; no control groups"
+    click.echo(f"Memory of a room is limited by {means}.")
+    if found.refusal:
+        click.echo(found.refusal)
+    for phrase in found.lacking:
+        click.echo(f"Lacking: {phrase}")
+    click.echo(f"Isolation level: {found.level}")
 
 
 def _summary(session: Session, verdicts: list[Verdict]) -> dict[str, Any]:

@@ -21,10 +21,24 @@ from typing import Self
 import msgspec
 
 from autograder.bundle import Bundle
+from autograder.errors import IsolationError
 from autograder.model import Limits, Outcome, Standing, Submission
 from autograder.room.host import Warm, view_of_public
+from autograder.room.walls import (
+    ALL,
+    LEVELS,
+    MEANING,
+    NEXT_TO_NONE,
+    RISKS,
+    WITHOUT_NAMESPACES,
+    Wall,
+)
 from autograder.secret import course_secret
 from autograder.supervisor import Interrupted, Supervisor
+from autograder.wire import packets
+
+_TRIES = 4
+"""How often a submission is graded until nothing interferes."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,10 @@ class Settings:
     """Share of submissions whose weights are taken away, so that they train afresh."""
     secret: str = field(default_factory=lambda: course_secret().value)
     """The course secret, from which hidden data are drawn."""
+    accept: str = "A"
+    """The lowest isolation level at which to grade."""
+    walls: frozenset[Wall] = ALL
+    """The walls of rooms where the machine allows them: all, but for tests of single ones."""
 
 
 class Engine:
@@ -68,15 +86,44 @@ class Engine:
 
     def _start(self) -> None:
         course, public = _lay_out(self.bundle, self._folder)
-        students = Warm("autograder.room.student", view_of_public(public))
-        self._warm.append(students)
-        secret = {"AUTOGRADER_SECRET": self.settings.secret}
-        judges = Warm("autograder.seal.judge", {"/course": str(course)}, secret)
-        self._warm.append(judges)
-        self.isolation = students.wait().level
-        """Isolation level that rooms reach on this machine."""
-        judges.wait()
+        isolation = self._warm_up(course, public)
+        self.isolation, self.lacking = isolation.level, isolation.lacking
+        """Isolation level that rooms reach on this machine, and what they lack of level A."""
+        accepted = self.settings.accept
+        if LEVELS.index(self.isolation) > LEVELS.index(accepted):
+            raise IsolationError(
+                f"Rooms on this machine reach isolation level {self.isolation} only: they lack "
+                f"{'; '.join(self.lacking)}. {_hint(self.isolation)}"
+            )
+        students, judges = self._warm
         self._supervisor = Supervisor(self.bundle, students, judges, self.settings.limits)
+
+    def _warm_up(self, course: Path, public: Path) -> packets.Warm:
+        """Start the warm processes, with fewer walls if the machine needs that and it is accepted.
+
+        Raises:
+            IsolationError: if rooms of an accepted level cannot be had.
+        """
+        secret = {"AUTOGRADER_SECRET": self.settings.secret}
+        problem: IsolationError | None = None
+        for lowest, walls in (("A", ALL), ("B", WITHOUT_NAMESPACES), ("0", NEXT_TO_NONE)):
+            if LEVELS.index(lowest) > LEVELS.index(self.settings.accept):
+                break
+            standing = walls & self.settings.walls
+            self._warm += [
+                Warm("autograder.room.student", view_of_public(public), walls=standing),
+                Warm("autograder.seal.judge", {"/course": str(course)}, secret, standing),
+            ]
+            try:
+                return max((warm.wait() for warm in self._warm), key=_weakness)
+            except IsolationError as error:
+                problem = problem or error
+                self._cool_down()
+        raise IsolationError(f"{problem} {_hint('0')}")
+
+    def _cool_down(self) -> None:
+        while self._warm:
+            self._warm.pop().close()
 
     def grade(self, submissions: Iterable[Submission]) -> Iterator[Outcome]:
         """Grade ``submissions``; outcomes come as they are ready, in any order."""
@@ -99,19 +146,31 @@ class Engine:
                     future.cancel()
 
     def _one(self, submission: Submission) -> Outcome:
-        retrain = self.retrains(submission)
-        outcome = self._supervise(submission, retrain)
-        if outcome.verdict.status is Standing.GRADER_ERROR:
-            outcome = self._supervise(
-                submission, retrain
-            )  # ours may pass; a zero never stands for it
+        outcome = self._settled(submission)
         verdict = msgspec.structs.replace(outcome.verdict, key=self.key(submission))
         return msgspec.structs.replace(outcome, verdict=verdict)
 
-    def _supervise(self, submission: Submission, retrain: bool) -> Outcome:
-        if self._stop.is_set():
-            raise Interrupted
-        return self._supervisor.grade(submission, retrain=retrain, stopped=self._stop.is_set)
+    def _settled(self, submission: Submission) -> Outcome:
+        """Grade until what comes out is ours to answer for.
+
+        A failure of ours may pass, and so may an accident, such as the machine's running out of
+        memory, that ends one of the student's processes. What ends in the same place twice is no
+        accident: that is the student's.
+        """
+        retrain, seen = self.retrains(submission), []
+        for _ in range(_TRIES):
+            if self._stop.is_set():
+                raise Interrupted
+            outcome, disturbances = self._supervisor.grade(
+                submission, retrain=retrain, stopped=self._stop.is_set
+            )
+            ours = outcome.verdict.status is Standing.GRADER_ERROR
+            if not ours and (not disturbances or disturbances in seen):
+                return outcome
+            seen.append(disturbances)
+        if ours:
+            return outcome
+        return _unsettled(outcome, disturbances)
 
     def retrains(self, submission: Submission) -> bool:
         """Whether the submission's weights are taken away: the same answer every time."""
@@ -129,7 +188,7 @@ class Engine:
         parts = [
             submission.notebook, submission.problem, submission.student.key, *files,
             self.bundle.digest, environment(), msgspec.json.encode(limits), self.settings.secret,
-            "afresh" if self.retrains(submission) else "",
+            "afresh" if self.retrains(submission) else "", self.isolation,
         ]  # fmt: skip
         for part in parts:
             data = part.encode() if isinstance(part, str) else part
@@ -139,8 +198,7 @@ class Engine:
     def close(self) -> None:
         """End the warm processes and every room."""
         self._stop.set()
-        for warm in self._warm:
-            warm.close()
+        self._cool_down()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -157,6 +215,31 @@ def grade(
     """Grade ``submissions`` with an engine of their own; outcomes come as they are ready."""
     with Engine(bundle, settings) as engine:
         yield from engine.grade(submissions)
+
+
+def _unsettled(outcome: Outcome, disturbances: list[str]) -> Outcome:
+    """The outcome of a submission whose processes were killed somewhere else each time."""
+    message = (
+        f"Its processes were killed at a different place in each of {_TRIES} tries, the last time "
+        f"in {', '.join(disturbances[:5])}: look for what kills processes on this machine, or in "
+        "the notebook."
+    )
+    verdict = msgspec.structs.replace(
+        outcome.verdict, status=Standing.GRADER_ERROR, score=0.0, message=message
+    )
+    return msgspec.structs.replace(outcome, verdict=verdict)
+
+
+def _weakness(isolation: packets.Warm) -> int:
+    return LEVELS.index(isolation.level)
+
+
+def _hint(level: str) -> str:
+    risk = next(name for name, lowest in RISKS.items() if lowest == level)
+    return (
+        f"`autograder doctor` says how to mend it. To grade all the same, although then "
+        f"{MEANING[level]}, add --accept-risk {risk}."
+    )
 
 
 @functools.cache
@@ -180,6 +263,7 @@ def _lay_out(bundle: Bundle, folder: Path) -> tuple[Path, Path]:
         target = public / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(course / "files" / name, target)
+    folder.chmod(0o711)  # rooms without a view reach what is below, and cannot list it
     for path in (course, public, *course.rglob("*"), *public.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     return course, public

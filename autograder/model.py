@@ -75,7 +75,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     submission_seconds: float = 900.0
     """Wall clock of a whole submission, from the first cell to the last test."""
     cpu_seconds: int = 1800
-    """Processor time of one process in a room."""
+    """Processor time of all of a room's processes together."""
     memory_mb: int = 2048
     """Private memory of all of a room's processes together, MiB."""
     processes: int = 64
@@ -85,8 +85,25 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Size of one written file, MiB."""
     disk_mb: int = 256
     """Size of the room's working folder, MiB."""
+    files: int = 20_000
+    """Files in the room's working folder."""
     output_kb: int = 1024
     """Output that a student sees again, KiB."""
+
+
+class Limit(StrEnum):
+    """A limit of a room that a notebook can meet."""
+
+    CELL = "cell"
+    """Wall clock of a cell."""
+    CPU = "cpu"
+    MEMORY = "memory"
+    PROCESSES = "processes"
+    DISK = "disk"
+    FILE = "file"
+    """Size of one file."""
+    OPEN_FILES = "open_files"
+    OUTPUT = "output"
 
 
 class TestVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,8 +150,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     questions: dict[str, QuestionVerdict]
     message: str = ""
     """One sentence on what happened to the submission as a whole, if anything did."""
+    lacking: list[str] = []
+    """What the rooms lacked of level A, one phrase each."""
+    remarks: list[str] = []
+    """Sentences for the student: which limit the notebook met, and where."""
     notes: list[str] = []
-    """Further remarks for staff: cells that failed or ran out of time, missing files."""
+    """Further remarks for staff: cells that failed, what a room was ended for."""
     source: str = ""
     attempt: int = 1
     late: bool = False

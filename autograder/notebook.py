@@ -18,6 +18,8 @@ MAX_BRACKETS = 500_000
 """Opening brackets in the file: three bytes of JSON can cost two hundred of memory."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
+CHECK = re.compile(r"""grader\.check\(\s*["']([^"']{1,64})["']""")
+"""The call by which a notebook runs the public tests of a question."""
 DISGUISES = {
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a zip archive",
@@ -63,6 +65,21 @@ def read(data: bytes, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
 def code_sources(notebook: dict[str, Any]) -> list[str]:
     """Return the sources of the code cells of a notebook that ``read`` returned, in order."""
     return [cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def checked_next(sources: list[str], questions: list[str]) -> list[str]:
+    """Return for each code cell the question whose check comes next, in it or after it.
+
+    Args:
+        sources: Of the code cells, in order.
+        questions: Names of the questions there are.
+    """
+    question, found = "", []
+    for source in reversed(sources):
+        checked = [name for name in CHECK.findall(source) if name in questions]
+        question = checked[0] if checked else question
+        found.append(question)
+    return found[::-1]
 
 
 def _decode(data: bytes, max_bytes: int) -> str:

@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
+import signal
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
 
-from autograder.bundle import Bundle, Manifest, Question
+from autograder.bundle import Bundle, Manifest
 from autograder.errors import NotebookError, RoomError
-from autograder.executed import executed
-from autograder.memory import MemoryWatch
-from autograder.model import (
-    Limits,
-    Outcome,
-    QuestionVerdict,
-    Standing,
-    Status,
-    Submission,
-    TestVerdict,
-    Verdict,
-)  # fmt: skip
+from autograder.meter import Meter
+from autograder.model import Limit, Limits, Outcome, Standing, Status, Submission, Verdict
 from autograder.notebook import code_sources, read
+from autograder.record import Record
 from autograder.room.host import Room, Warm
+from autograder.room.walls import Wall
+from autograder.text import death
 from autograder.wire import packets
 
 LOG_LIMIT = 8 * 1024 * 1024
@@ -52,29 +46,19 @@ _FROM_S = (
 _FROM_T = packets.Ready | packets.Judging | packets.Tested | packets.Finished
 
 
-@dataclass
-class CellRecord:
-    """What became of one cell."""
-
-    outputs: bytearray = field(default_factory=bytearray)
-    done: packets.CellDone | None = None
-    lost: str = ""
-
-
 class StudentRoom:
     """M's end of room S.
 
     Args:
         room: The room.
+        record: Takes what is heard of cells and files.
         limits: What it may use.
         artefacts: Names of the files to take from it.
     """
 
-    def __init__(self, room: Room, limits: Limits, artefacts: list[str]) -> None:
-        self.room = room
-        self.cells: dict[int, CellRecord] = {}
-        self.files: dict[str, bytes] = {}
+    def __init__(self, room: Room, record: Record, limits: Limits, artefacts: list[str]) -> None:
         self.ready = self.finished = False
+        self._room, self._record = room, record
         self._parts: dict[str, bytearray] = {name: bytearray() for name in artefacts}
         self._left = 4 * limits.output_kb * 1024 + 64 * 1024 * 1024
 
@@ -85,7 +69,7 @@ class StudentRoom:
             EOFError: if the room hung up, or sends what it should not.
         """
         try:
-            packet, _ = packets.receive(self.room.control, _FROM_S)
+            packet, _ = packets.receive(self._room.control, _FROM_S)
         except (msgspec.DecodeError, OSError):
             raise EOFError from None
         self._spend(_PACKET_COST)
@@ -96,31 +80,18 @@ class StudentRoom:
         elif isinstance(packet, packets.Finished):
             self.finished = True
         elif not isinstance(packet, packets.Checked):
-            self._note(packet)
-
-    def _note(
-        self,
-        packet: packets.CellStarted | packets.CellOutput | packets.CellDone | packets.CellLost,
-    ) -> None:
-        if isinstance(packet, packets.CellStarted):
-            self.cells[packet.index] = CellRecord()
-            return
-        record = self.cells.setdefault(packet.index, CellRecord())
-        if isinstance(packet, packets.CellOutput):
-            self._spend(len(packet.data))
-            record.outputs += packet.data
-        elif isinstance(packet, packets.CellDone):
-            self._spend(len(packet.problem))
-            record.done = packet
-        else:
-            record.lost = packet.reason[:200]
+            if isinstance(packet, packets.CellOutput):
+                self._spend(len(packet.data))
+            elif isinstance(packet, packets.CellDone):
+                self._spend(len(packet.problem))
+            self._record.hear_cell(packet)
 
     def _take(self, piece: packets.Piece) -> None:
         self._spend(len(piece.data))
         if piece.name in self._parts:
             self._parts[piece.name] += piece.data
             if piece.last:
-                self.files[piece.name] = bytes(self._parts.pop(piece.name))
+                self._record.files[piece.name] = bytes(self._parts.pop(piece.name))
 
     def _spend(self, length: int) -> None:
         self._left -= length
@@ -129,36 +100,31 @@ class StudentRoom:
 
 
 class Log:
-    """What a room prints, for staff. Beyond a limit it is thrown away."""
+    """What a room prints, for staff."""
 
     def __init__(self) -> None:
         self._data = bytearray()
 
     def drain(self, output: int) -> bool:
-        """Read what is there; false once the room has closed its end."""
+        """Read what is there; false once there is no more to come, or too much has come."""
         for _ in range(_READS_AT_ONCE):
             try:
                 part = os.read(output, 1 << 16)
             except BlockingIOError:
                 return True
-            if not part:
+            self._data += part
+            if not part or len(self._data) > LOG_LIMIT:
                 return False
-            self._data += part[: max(LOG_LIMIT - len(self._data), 0)]
         return True
+
+    @property
+    def full(self) -> bool:
+        """Whether more came than is kept."""
+        return len(self._data) > LOG_LIMIT
 
     def text(self) -> str:
         """The log as text."""
         return self._data.decode(errors="replace")
-
-
-@dataclass
-class Trial:
-    """What is known of one submission while it is graded."""
-
-    tested: dict[tuple[str, str], packets.Tested] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    judged: bool = False
-    peak_mb: float = 0.0
 
 
 class Supervisor:
@@ -178,8 +144,13 @@ class Supervisor:
         self._students, self._judges = students, judges
         self._limits = limits or bundle.manifest.limits
 
-    def grade(self, submission: Submission, *, retrain: bool = False,
-              stopped: Callable[[], bool] = lambda: False) -> Outcome:  # fmt: skip
+    def grade(
+        self,
+        submission: Submission,
+        *,
+        retrain: bool = False,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> tuple[Outcome, list[str]]:
         """Grade one submission.
 
         Args:
@@ -188,41 +159,43 @@ class Supervisor:
             stopped: Asked often; once true, the rooms are closed and ``Interrupted`` is raised.
 
         Returns:
-            The outcome; a failure of ours is an outcome too, of standing ``GRADER_ERROR``.
+            The outcome; a failure of ours is an outcome too, of standing ``GRADER_ERROR``. And
+            the places where something of the student's was killed by nobody known: by the student,
+            if the same happens when it is graded again, and by an accident if not.
         """
         started = time.monotonic()
+        isolation = self._students.wait()
         try:
             notebook = self._read(submission)
         except NotebookError as error:
-            return self._unreadable(submission, str(error))
+            return self._ungraded(submission, Standing.UNREADABLE, str(error)), []
         attempt = _Attempt(self._manifest, self._limits, submission, notebook, retrain, stopped)
         try:
             attempt.run(self._students, self._judges)
         except RoomError as error:
-            return self._our_fault(submission, str(error), attempt)
+            outcome = self._ungraded(submission, Standing.GRADER_ERROR, str(error))
+            return msgspec.structs.replace(outcome, log=attempt.log()), []
         seconds = time.monotonic() - started
-        return attempt.outcome(self._students.wait().level, seconds)
+        outcome = attempt.record.outcome(
+            isolation.level, isolation.lacking, seconds, retrain, attempt.log()
+        )
+        return outcome, attempt.record.disturbances
 
     def _read(self, submission: Submission) -> dict[str, Any]:
         if submission.problem:
             raise NotebookError(submission.problem)
         return read(submission.notebook)
 
-    def _unreadable(self, submission: Submission, problem: str) -> Outcome:
-        return Outcome(verdict=self._verdict(submission, Standing.UNREADABLE, problem))
-
-    def _our_fault(self, submission: Submission, problem: str, attempt: _Attempt) -> Outcome:
-        verdict = self._verdict(submission, Standing.GRADER_ERROR, problem)
-        return Outcome(verdict=verdict, log=attempt.log())
-
-    def _verdict(self, submission: Submission, status: Standing, message: str) -> Verdict:
-        return Verdict(
+    def _ungraded(self, submission: Submission, standing: Standing, message: str) -> Outcome:
+        isolation = self._students.wait()
+        verdict = Verdict(
             student=submission.student.key, name=submission.student.name,
-            assignment=self._manifest.name, status=status, score=0.0,
-            possible=self._manifest.possible, isolation=self._students.wait().level, seconds=0.0,
-            questions={}, message=message, source=submission.source, attempt=submission.attempt,
-            late=submission.late,
+            assignment=self._manifest.name, status=standing, score=0.0,
+            possible=self._manifest.possible, isolation=isolation.level,
+            lacking=isolation.lacking, seconds=0.0, questions={}, message=message,
+            source=submission.source, attempt=submission.attempt, late=submission.late,
         )  # fmt: skip
+        return Outcome(verdict=verdict)
 
 
 class Interrupted(Exception):
@@ -230,7 +203,7 @@ class Interrupted(Exception):
 
 
 class _Attempt:
-    """One submission on its way from first cell to verdict."""
+    """One submission on its way from first cell to last test."""
 
     def __init__(self, manifest: Manifest, limits: Limits, submission: Submission,
                  notebook: dict[str, Any], retrain: bool,
@@ -238,9 +211,15 @@ class _Attempt:
         self._manifest, self._limits, self._submission = manifest, limits, submission
         self._notebook, self._retrain, self._stopped = notebook, retrain, stopped
         self._names = [question.name for question in manifest.autograded]
-        self._trial = Trial()
+        self._known_tests = {
+            (question.name, test.name)
+            for question in manifest.autograded
+            for test in question.tests
+        }
+        self.record = Record(manifest, limits, submission, notebook)
         self._logs = (Log(), Log())
-        self._student: StudentRoom | None = None
+        self._judged = False
+        self._memory_kills = 0
 
     def run(self, students: Warm, judges: Warm) -> None:
         """Run the notebook in room S, then judge it from room T.
@@ -255,6 +234,9 @@ class _Attempt:
             with students.open(self._limits, [line.fileno() for line in theirs]) as room:
                 for line in theirs:
                     line.close()
+                self._deadline = time.monotonic() + self._limits.submission_seconds
+                self._meter = Meter(room.pid, room.warm_pid, self._limits.memory_mb)
+                self._watched = Wall.WATCH in students.walls
                 self._hand_in(room)
                 # room T furnishes itself while the notebook runs
                 with judges.open(_JUDGE_LIMITS) as court:
@@ -265,16 +247,13 @@ class _Attempt:
                 line.close()
 
     def _run_notebook(self, room: Room) -> None:
-        student = self._student = StudentRoom(room, self._limits, self._manifest.expected_files)
-        self._deadline = time.monotonic() + self._limits.submission_seconds
-        self._memory = MemoryWatch(room.pid, self._limits.memory_mb)
+        student = StudentRoom(room, self.record, self._limits, self._manifest.expected_files)
         with selectors.DefaultSelector() as selector:
             for source in (room.control, room.output, room):
                 selector.register(source, selectors.EVENT_READ)
-            while not student.finished and self._in_time(room):
+            while not student.finished and not room.killed:
                 ready = {key.fileobj for key, _ in selector.select(_TICK_SECONDS)}
-                if room.output in ready and not self._logs[0].drain(room.output):
-                    selector.unregister(room.output)
+                self._look_after(room, ready, selector)
                 try:
                     if room.control in ready:
                         student.hear()
@@ -283,28 +262,52 @@ class _Attempt:
                 except EOFError:
                     if not student.ready:
                         raise self._not_opened(room) from None
-                    self._close(room, "the notebook ended its own room")
-                    return
+                    return self._lose(room)
+        return None
 
-    def _in_time(self, room: Room) -> bool:
+    def _look_after(
+        self, room: Room, ready: Collection[Any], selector: selectors.BaseSelector
+    ) -> None:
+        """Take what room S prints, and see that it keeps within its limits."""
         if self._stopped():
             raise Interrupted
+        if room.output in ready and not self._logs[0].drain(room.output):
+            selector.unregister(room.output)
+            room.shut_output()
+            if self._logs[0].full:
+                self.record.note(f"room S printed more than {LOG_LIMIT >> 20} MiB past the shell")
+        if self._watched and self._meter.trim():
+            self.record.meet(Limit.MEMORY)
+        if room.memory_kills > self._memory_kills:
+            self._memory_kills = room.memory_kills
+            self.record.meet(Limit.MEMORY)
+        self.record.peak_mb = max(self.record.peak_mb, self._meter.peak_mb)
+        if room.ended:
+            return
         if time.monotonic() > self._deadline:
-            self._close(room, f"the notebook took more than {self._limits.submission_seconds:g} s")
-            return False
-        if self._memory.trim():
-            self._note(f"a process that took more than {self._limits.memory_mb} MiB was ended")
-        self._trial.peak_mb = max(self._trial.peak_mb, self._memory.peak_mb)
-        return True
+            self._end(room, f"it took more than {self._limits.submission_seconds:g} s")
+        elif self._watched and self._meter.cpu_seconds() > self._limits.cpu_seconds:
+            self.record.meet(Limit.CPU)
+            most = self._limits.cpu_seconds
+            self._end(room, f"it used more than {most} s of processor time")
 
-    def _close(self, room: Room, reason: str) -> None:
+    def _end(self, room: Room, reason: str, status: Status = Status.TIMEOUT) -> None:
         """End room S for a reason that is the student's; what T then asks it fails."""
-        self._note(reason)
+        self.record.stop(reason, status)
         room.kill()
 
-    def _note(self, text: str) -> None:
-        if text not in self._trial.notes:
-            self._trial.notes.append(text)
+    def _lose(self, room: Room) -> None:
+        """Room S ended before the notebook did, or sends what it should not.
+
+        Raises:
+            RoomError: if nobody inside can have done it.
+        """
+        select.select([room], [], [], _TICK_SECONDS)
+        code = room.fate()
+        how = f" ({death(code)})" if code else ""
+        self._end(room, f"it ended its own room{how}", Status.ERROR)
+        if code == -signal.SIGKILL and room.memory_kills == self._memory_kills:
+            self.record.disturbances.append("room S")
 
     def _hand_in(self, room: Room) -> None:
         files = {} if self._retrain else dict(self._submission.files)
@@ -329,6 +332,7 @@ class _Attempt:
         return RoomError(f"room S closed before the notebook ran: {said}")
 
     def _judge(self, room: Room, court: Room, lines: list[socket.socket]) -> None:
+        self.record.begin_judging()
         job = packets.Judge(
             self._submission.student.key, self._names, self._limits.question_seconds
         )
@@ -342,31 +346,32 @@ class _Attempt:
             line.close()
         patience = time.monotonic() + self._limits.question_seconds + _GRACE_SECONDS
         with selectors.DefaultSelector() as selector:
-            for source in (court.control, court.output, court, room.output):
+            for source in (court.control, court.output, court):
                 selector.register(source, selectors.EVENT_READ)
-            while not self._trial.judged and time.monotonic() < patience:
+            if room.output >= 0:
+                selector.register(room.output, selectors.EVENT_READ)
+            while not self._judged and time.monotonic() < patience:
                 ready = {key.fileobj for key, _ in selector.select(_TICK_SECONDS)}
-                self._watch(room, court, ready, selector)
+                self._look_after(room, ready, selector)
+                if court.output in ready and not self._logs[1].drain(court.output):
+                    selector.unregister(court.output)
+                    court.shut_output()
                 if court.control in ready:
                     if self._hear_judge(court):
                         patience = time.monotonic() + self._limits.question_seconds + _GRACE_SECONDS
                 elif court in ready:
                     break
+        if room.ended:
+            self._see_end(room)
 
-    def _watch(
-        self, room: Room, court: Room, ready: set[Any], selector: selectors.BaseSelector
-    ) -> None:
-        if self._stopped():
-            raise Interrupted
-        for log, source in zip(self._logs, (room.output, court.output), strict=True):
-            if source in ready and not log.drain(source):
-                selector.unregister(source)
-        if self._memory.trim():
-            self._note(f"a process that took more than {self._limits.memory_mb} MiB was ended")
-        if time.monotonic() > self._deadline and not room.ended:
-            self._close(
-                room, f"the submission took more than {self._limits.submission_seconds:g} s"
-            )
+    def _see_end(self, room: Room) -> None:
+        """Room S should outlast T's questions: see who ended it.
+
+        Raises:
+            RoomError: if nobody inside can have done it.
+        """
+        if room.fate() == -signal.SIGKILL:
+            self.record.disturbances.append("room S")
 
     def _hear_judge(self, court: Room) -> bool:
         """Take one packet from T; whether a further question begins.
@@ -377,14 +382,16 @@ class _Attempt:
         try:
             packet, _ = packets.receive(court.control, _FROM_T)
         except (EOFError, OSError):
-            self._trial.judged = True
+            self._judged = True
             return False
         except msgspec.DecodeError as error:
             raise RoomError(f"room T sent what is no verdict: {error}") from None
         if isinstance(packet, packets.Tested):
-            self._trial.tested[packet.question, packet.test] = packet
+            if (packet.question, packet.test) not in self._known_tests:
+                raise RoomError(f"room T judged a test that is not in the manifest: {packet.test}")
+            self.record.hear_test(packet)
         elif isinstance(packet, packets.Finished):
-            self._trial.judged = True
+            self._judged = True
         return isinstance(packet, packets.Judging)
 
     def log(self) -> str:
@@ -393,78 +400,5 @@ class _Attempt:
             f"== room {n} ==\n{log.text()}\n" for n, log in zip("ST", self._logs, strict=True)
         )
 
-    def outcome(self, isolation: str, seconds: float) -> Outcome:
-        """The verdict and all that goes with it."""
-        questions = {q.name: self._question(q) for q in self._manifest.autograded}
-        ours = any(t.status == Status.GRADER_ERROR for q in questions.values() for t in q.tests)
-        assert self._student is not None
-        verdict = Verdict(
-            student=self._submission.student.key,
-            name=self._submission.student.name,
-            assignment=self._manifest.name,
-            status=Standing.GRADER_ERROR if ours else Standing.GRADED,
-            score=0.0 if ours else round(sum(q.score for q in questions.values()), 6),
-            possible=self._manifest.possible,
-            isolation=isolation,
-            seconds=round(seconds, 3),
-            questions=questions,
-            message="Room T did not judge every test: look at log.txt." if ours else "",
-            notes=[*self._trial.notes, *self._cell_notes()],
-            source=self._submission.source,
-            attempt=self._submission.attempt,
-            late=self._submission.late,
-            retrained=self._retrain,
-            cells_seconds=round(self._cells_seconds(), 3),
-            peak_mb=round(self._trial.peak_mb, 1),
-        )
-        results = {index: _cell_result(record) for index, record in self._student.cells.items()}
-        notebook = executed(self._notebook, results)
-        return Outcome(
-            verdict=verdict, executed=notebook, log=self.log(), artefacts=self._student.files
-        )
-
-    def _cells_seconds(self) -> float:
-        assert self._student is not None
-        done = (record.done for record in self._student.cells.values())
-        return sum(min(max(cell.seconds, 0.0), 1e6) for cell in done if cell)
-
-    def _question(self, question: Question) -> QuestionVerdict:
-        tests = [
-            self._test(question, entry.name, entry.points, entry.hidden) for entry in question.tests
-        ]
-        score = sum(test.points for test in tests)
-        if question.all_or_nothing and any(test.status != Status.PASSED for test in tests):
-            score = 0.0
-        return QuestionVerdict(score=round(score, 6), possible=question.points, tests=tests)
-
-    def _test(self, question: Question, name: str, possible: float, hidden: bool) -> TestVerdict:
-        found = self._trial.tested.get((question.name, name))
-        if found is None:
-            missing = "room T ended before this test was judged"
-            found = packets.Tested(question.name, name, Status.GRADER_ERROR, missing, 0.0)
-        points = possible if found.status == Status.PASSED else 0.0
-        return TestVerdict(
-            name=name, status=found.status, points=points, possible=possible, hidden=hidden,
-            message=found.message[:4000], seconds=round(min(max(found.seconds, 0.0), 1e6), 4),
-        )  # fmt: skip
-
-    def _cell_notes(self) -> list[str]:
-        assert self._student is not None
-        notes = []
-        for index, record in sorted(self._student.cells.items()):
-            place = f"code cell {index + 1}"
-            if record.lost == "timeout" or (record.done and record.done.problem == "timeout"):
-                notes.append(f"{place} ran for more than {self._limits.cell_seconds:g} s")
-            elif record.lost:
-                notes.append(f"{place} {record.lost} and was left out")
-            elif record.done and record.done.problem:
-                notes.append(f"{place} raised {record.done.problem[:64]}")
-        return notes[:50]
-
 
 _JUDGE_LIMITS = Limits(memory_mb=8192, processes=64, disk_mb=256)
-
-
-def _cell_result(record: CellRecord) -> tuple[bytes, int | None, str]:
-    remark = f"This cell was left out: {record.lost}." if record.lost else ""
-    return bytes(record.outputs), record.done.count if record.done else None, remark

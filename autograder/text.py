@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 """Terminal escape sequences: CSI, OSC and the other strings, two-byte ones (ECMA-48 §5)."""
@@ -22,3 +23,13 @@ def clean(text: str, limit: int = 4000) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """Return ``text`` cleaned, its white space collapsed, at most ``limit`` long."""
     return clean(" ".join(clean(text, limit * 4).split()), limit)
+
+
+def death(code: int) -> str:
+    """Say how a process ended, by its exit status; negative for a signal."""
+    if code >= 0:
+        return f"ended its process with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"

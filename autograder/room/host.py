@@ -11,16 +11,19 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, NoReturn, Self
 
 import msgspec
 
 from autograder.errors import IsolationError, RoomError
 from autograder.model import Limits
+from autograder.room.cgroup import Group, Groups
+from autograder.room.walls import ALL, Wall
 from autograder.room.zygote import Setup
+from autograder.text import death
 from autograder.wire import packets
 
 _ENVIRONMENT = {
@@ -48,6 +51,8 @@ _REMEDY = (
 _DYING_AT_ONCE = 8
 _DEATH_SECONDS = 10.0
 _TRIAL_SECONDS = 30.0
+SIGNALLED = 128
+"""A room whose first student process is ended by a signal ends with this plus its number."""
 
 
 class Room:
@@ -55,40 +60,93 @@ class Room:
 
     Attributes:
         control: Packets to and from it.
-        output: What its processes print, to be read.
-        pid: Its process 1.
+        output: What its processes print, to be read; -1 once that is shut.
+        pid: Its first process.
     """
 
     def __init__(self, pid: int, pidfd: int, control: socket.socket, output: int,
-                 dying: Callable[[int], None]) -> None:  # fmt: skip
-        self.pid, self._pidfd, self.control, self.output = pid, pidfd, control, output
-        self._dying = dying
+                 group: Group | None, host: _Process) -> None:  # fmt: skip
+        self.pid, self.control, self.output = pid, control, output
+        self._pidfd, self._group, self._host = pidfd, group, host
+        self._killed = self._closed = False
+        self._code: int | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether every process of the room is gone."""
+        """Whether its first process is gone."""
         return bool(select.select([self._pidfd], [], [], 0)[0])
 
     def fileno(self) -> int:
         """A descriptor that becomes readable when the room has ended."""
         return self._pidfd
 
+    @property
+    def killed(self) -> bool:
+        """Whether M has ended it."""
+        return self._killed
+
+    @property
+    def memory_kills(self) -> int:
+        """Processes of it that the kernel has ended for want of memory."""
+        return self._group.memory_kills if self._group else 0
+
+    @property
+    def warm_pid(self) -> int:
+        """The warm process it was forked from."""
+        return self._host.pid
+
     def kill(self) -> None:
-        """Kill its process 1, and with it everything in its namespace."""
+        """Kill its first process, and with it everything in its namespace and group."""
+        self._killed = True
         try:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        if self._group:
+            self._group.kill()
+
+    def shut_output(self) -> None:
+        """Listen no more; whoever still prints is told that nobody does."""
+        if self.output >= 0:
+            os.close(self.output)
+            self.output = -1
+
+    def fate(self) -> int:
+        """How the student's first process ended, negative for a signal, if the room has ended.
+
+        Raises:
+            RoomError: if it was ended from outside, which nobody inside can do.
+        """
+        if self._killed or not self.ended:
+            return 0
+        code = self._bury()
+        if code is None:
+            raise RoomError("the warm process of a room has ended, and the room with it")
+        if code < 0:
+            raise RoomError(f"a room was ended from outside ({death(code)})")
+        return code if code <= SIGNALLED else SIGNALLED - code
 
     def close(self) -> None:
         """End the room and let go of it; the warm process waits until it is gone."""
-        if self._pidfd < 0:
-            return
-        self.kill()
-        os.close(self.output)
-        self.control.close()
-        self._dying(self._pidfd)
-        self._pidfd = -1
+        if not self._closed:
+            self._closed = True
+            self.kill()
+            self.shut_output()
+            self.control.close()
+            self._host.see_off(self)
+
+    def rest(self) -> None:
+        """Wait until it is gone, and clean up after it."""
+        select.select([self._pidfd], [], [], _DEATH_SECONDS)
+        self._bury()
+        os.close(self._pidfd)
+        if self._group:
+            self._group.remove()
+
+    def _bury(self) -> int | None:
+        if self._code is None:
+            self._code = self._host.bury(self.pid)
+        return self._code
 
     def __enter__(self) -> Self:
         return self
@@ -98,24 +156,14 @@ class Room:
         self.close()
 
 
-class Warm:
-    """A warm process and the rooms forked from it. Safe to share between threads.
+class _Process:
+    """One warm process, from its start to its end."""
 
-    Args:
-        entry: ``autograder.room.student`` or ``autograder.seal.judge``.
-        view: What its rooms see beyond the system: path inside → path outside.
-        environment: What its rooms may know beyond the standard environment.
-
-    Raises:
-        IsolationError: if this machine cannot isolate rooms.
-    """
-
-    def __init__(
-        self, entry: str, view: dict[str, str], environment: dict[str, str] | None = None
-    ) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, setup: Setup) -> None:
+        self._lock = threading.RLock()
         self._complaints = tempfile.TemporaryFile()
         self._home = tempfile.TemporaryDirectory(prefix="autograder-home-")
+        os.chmod(self._home.name, 0o711)  # noqa: S103  its name is not to be guessed
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-I", "-m", "autograder.room.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
@@ -124,17 +172,23 @@ class Warm:
             stdin=subprocess.DEVNULL, stdout=self._complaints, stderr=self._complaints,
         )  # fmt: skip
         theirs.close()
-        self._control.send(msgspec.msgpack.encode(Setup(entry, view, environment or {})))
+        self._control.send(
+            msgspec.msgpack.encode(msgspec.structs.replace(setup, folder=self._home.name))
+        )
         self._warm: packets.Warm | None = None
-        self._dying: deque[int] = deque()
+        self._dying: deque[Room] = deque()
+        self._closed = False
 
-    def wait(self) -> packets.Warm:
-        """Wait until it is warm; returns its isolation.
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
-        Raises:
-            IsolationError: if this machine cannot isolate rooms.
-            RoomError: if it failed for another reason.
-        """
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended after it was warm."""
+        return self._warm is not None and self._process.poll() is not None
+
+    def wait(self, groups: Groups | None) -> packets.Warm:
         with self._lock:
             if self._warm is None:
                 try:
@@ -144,7 +198,7 @@ class Warm:
                 if isinstance(packet, packets.RoomRefused):
                     self._explain(packet.reason)
                 try:
-                    with self._open(Limits(), []) as room:
+                    with self.open(Limits(), [], groups) as room:
                         self._try(room)
                 except RoomError as error:
                     self._explain(f"OSError: {error}")
@@ -166,7 +220,7 @@ class Warm:
             said = "a room does not answer"
         self._explain(f"OSError: {said}")
 
-    def _explain(self, reason: str) -> None:
+    def _explain(self, reason: str) -> NoReturn:
         if reason.startswith(("OSError", "PermissionError")):
             raise IsolationError(f"This machine does not isolate rooms ({reason}). {_REMEDY}")
         raise RoomError(f"a warm process could not be prepared: {self._last_words() or reason}")
@@ -174,6 +228,105 @@ class Warm:
     def _last_words(self) -> str:
         self._complaints.seek(0)
         return self._complaints.read()[-4000:].decode(errors="replace").strip()
+
+    def open(self, limits: Limits, lines: Sequence[int], groups: Groups | None) -> Room:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output, inlet = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(output, False)
+        group = groups.open(limits) if groups else None
+        joining = group.lines() if group else []
+        order = packets.OpenRoom(limits, len(joining))
+        try:
+            answer, found = self._ask(order, [*joining, inlet, theirs.fileno(), *lines])
+        finally:
+            theirs.close()
+            for number in (inlet, *joining):
+                os.close(number)
+        if answer is None:
+            raise RoomError(f"the warm process is gone: {self._last_words()}")
+        if isinstance(answer, packets.RoomRefused) or not found:
+            reason = getattr(answer, "reason", "no descriptor")
+            raise RoomError(f"no room could be opened: {reason}")
+        return Room(answer.pid, found[0], ours, output, group, self)
+
+    def bury(self, pid: int) -> int | None:
+        """Clean up after a room that has ended; how its first process did, None if that is lost."""
+        answer, _ = self._ask(packets.Bury(pid))
+        return answer.code if answer is not None else None
+
+    def _ask(self, order: packets.Packet, descriptors: Sequence[int] = ()) -> tuple[Any, list[int]]:
+        kinds = packets.RoomOpened | packets.RoomRefused | packets.Buried
+        with self._lock:
+            try:
+                packets.send(self._control, order, descriptors)
+                return packets.receive(self._control, kinds, 1)
+            except (OSError, EOFError):
+                return None, []
+
+    def see_off(self, room: Room) -> None:
+        """Wait for the end of a room that was closed, some time later if possible."""
+        if self._closed:
+            room.rest()
+        else:
+            self._dying.append(room)
+
+    def bury_dead(self, keep: int = 0) -> None:
+        """Wait until all but ``keep`` of the closed rooms are gone."""
+        while len(self._dying) > keep:
+            try:
+                room = self._dying.popleft()
+            except IndexError:
+                return
+            room.rest()
+
+    def close(self) -> None:
+        self._closed = True
+        self.bury_dead()
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        self._complaints.close()
+        self._home.cleanup()
+
+
+class Warm:
+    """A warm process and the rooms forked from it. Safe to share between threads.
+
+    Should it die, the next room is forked from a new one.
+
+    Args:
+        entry: ``autograder.room.student`` or ``autograder.seal.judge``.
+        view: What its rooms see beyond the system: path inside → path outside.
+        environment: What its rooms may know beyond the standard environment.
+        walls: The walls that are to stand.
+    """
+
+    def __init__(
+        self,
+        entry: str,
+        view: dict[str, str],
+        environment: dict[str, str] | None = None,
+        walls: Collection[Wall] = ALL,
+    ) -> None:
+        self.walls = frozenset(walls)
+        self._setup = Setup(entry, view, environment or {}, sorted(self.walls), folder="")
+        self._groups = Groups() if Wall.GROUP in self.walls else None
+        self._lock = threading.Lock()
+        self._process = _Process(self._setup)
+
+    @property
+    def pid(self) -> int:
+        """The warm process."""
+        return self._process.pid
+
+    def wait(self) -> packets.Warm:
+        """Wait until it is warm; returns its isolation.
+
+        Raises:
+            IsolationError: if this machine cannot isolate rooms as is asked.
+            RoomError: if it failed for another reason.
+        """
+        return self._process.wait(self._groups)
 
     def open(self, limits: Limits, lines: Sequence[int] = ()) -> Room:
         """Open a room.
@@ -185,50 +338,22 @@ class Warm:
         Raises:
             RoomError: if it could not be opened; not the student's fault.
         """
-        self.wait()
-        self._bury(keep=_DYING_AT_ONCE)
         with self._lock:
-            return self._open(limits, lines)
+            if self._process.dead:
+                self._process.close()
+                self._process = _Process(self._setup)
+            process = self._process
+        process.bury_dead(keep=_DYING_AT_ONCE)
+        process.wait(self._groups)
+        return process.open(limits, lines, self._groups)
 
-    def _open(self, limits: Limits, lines: Sequence[int]) -> Room:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output, inlet = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(output, False)
-        try:
-            order = packets.OpenRoom(limits)
-            packets.send(self._control, order, [inlet, theirs.fileno(), *lines])
-            answer, found = packets.receive(
-                self._control, packets.RoomOpened | packets.RoomRefused, 1
-            )
-        except (OSError, EOFError):
-            raise RoomError(f"the warm process is gone: {self._last_words()}") from None
-        finally:
-            os.close(inlet)
-            theirs.close()
-        if isinstance(answer, packets.RoomRefused) or not found:
-            raise RoomError(
-                f"no room could be opened: {getattr(answer, 'reason', 'no descriptor')}"
-            )
-        return Room(answer.pid, found[0], ours, output, self._dying.append)
-
-    def _bury(self, keep: int = 0) -> None:
-        """Wait until all but ``keep`` of the closed rooms are gone."""
-        while len(self._dying) > keep:
-            try:
-                pidfd = self._dying.popleft()
-            except IndexError:
-                return
-            select.select([pidfd], [], [], _DEATH_SECONDS)
-            os.close(pidfd)
+    def bury_dead(self) -> None:
+        """Wait until all closed rooms are gone."""
+        self._process.bury_dead()
 
     def close(self) -> None:
         """End it and every room forked from it."""
-        self._bury()
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
-        self._complaints.close()
-        self._home.cleanup()
+        self._process.close()
 
     def __enter__(self) -> Self:
         return self

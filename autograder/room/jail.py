@@ -1,21 +1,26 @@
 """What a room can see and use.
 
-Isolation is built in two steps. :func:`retreat` shuts the warm zygote itself into a minimal
-read-only view of the machine and takes away root. :func:`open_room` then starts a process in new
-namespaces inside that view, with writable folders, limits and filters of its own.
+Isolation is built in two steps. A :class:`Jail` first shuts the warm zygote itself into a minimal
+read-only view of the machine and takes away root. :meth:`Jail.open_room` then starts a process in
+new namespaces inside that view, with writable folders, limits and filters of its own. Which walls
+stand is chosen: a machine may lack some, and each is tested without the others.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+import shutil
+import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from autograder import places
 from autograder.model import Limits
 from autograder.room import landlock, linux, seccomp
+from autograder.room.walls import ALL, SIGNAL_SCOPE_ABI, Wall
 
 ROOM_USER = 61_000
 """User and group id that rooms have on the machine when the grader is started by root."""
@@ -25,15 +30,21 @@ _SYSTEM = (
     "/usr", "/lib", "/lib64", "/lib32", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/ld.so.conf",
     "/etc/fonts", "/etc/localtime", "/etc/alternatives", "/sys/devices/system/cpu",
 )  # fmt: skip
+_READABLE = ("/proc", "/dev/urandom", "/dev/random", "/dev/zero", "/etc/passwd", "/etc/group")
+"""What rooms without a view may read beside the system."""
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _WRITABLE = ("/room", "/tmp", "/dev/shm")  # noqa: S108  mount points of a room's own tmpfs
 _BENEATH_WRITABLE = tuple(f"{folder}/" for folder in _WRITABLE)
-_covered: list[str] = []
-"""Paths of the view that a room's own folders would cover, such as a project below ``/tmp``."""
-_NAMESPACES = (
-    linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWPID | linux.CLONE_NEWNET
-    | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
-)  # fmt: skip
+_NAMESPACES = {
+    Wall.VIEW: linux.CLONE_NEWNS,
+    Wall.PROCESSES: linux.CLONE_NEWPID,
+    Wall.NETWORK: linux.CLONE_NEWNET,
+    Wall.IPC: linux.CLONE_NEWIPC,
+}
+_WITH_THEM = linux.CLONE_NEWUSER | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
+_CPU_GRACE_SECONDS = 5
+_EXPENDABLE = 500
+"""``oom_score_adj`` of a room's processes: where memory runs out, they end before anyone else."""
 _MIB = 1024 * 1024
 
 
@@ -44,29 +55,206 @@ def system_paths() -> list[str]:
     return [path for path in (*_SYSTEM, *sorted(own)) if os.path.exists(path)]
 
 
-def retreat(view: dict[str, str]) -> None:
-    """Shut this process into a read-only view, then give up root.
+class Jail:
+    """Shuts this process in, and opens rooms in which its forks are shut in further.
 
     Args:
         view: What to show beyond the system and the interpreter: path inside → path outside.
+        folder: Where rooms that get no file system of their own work.
+        walls: The walls that are to stand.
 
     Raises:
         OSError: if the machine does not allow it; nothing useful is left to do then.
     """
-    root = os.geteuid() == 0
-    user, group = os.geteuid(), os.getegid()
-    if root:
-        linux.unshare(linux.CLONE_NEWNS)
-    else:
-        linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
-        _map_user(user, group, user, group)
-    _build_view({path: path for path in system_paths()} | view)
-    if root:
-        os.setgroups([])
-        os.setresgid(ROOM_USER, ROOM_USER, ROOM_USER)
-        os.setresuid(ROOM_USER, ROOM_USER, ROOM_USER)
-    linux.no_new_privileges()
-    linux.set_dumpable(True)  # a change of user clears it, and /proc/self/uid_map is then root's
+
+    def __init__(self, view: dict[str, str], folder: Path, walls: Collection[Wall] = ALL) -> None:
+        self._walls = frozenset(walls)
+        self._flags = sum(flag for wall, flag in _NAMESPACES.items() if wall in self._walls)
+        if self._flags:
+            self._flags |= _WITH_THEM
+        self._covered: list[str] = []
+        self._folders = folder / "rooms"
+        self._live: set[int] = set()
+        self._readable = [*system_paths(), *view.values()]
+        if Wall.LANDLOCK in self._walls and not self._flags:
+            _need_signal_scope()
+        self._retreat(view)
+
+    def _retreat(self, view: dict[str, str]) -> None:
+        root = os.geteuid() == 0
+        user, group = os.geteuid(), os.getegid()
+        if Wall.VIEW in self._walls:
+            if root:
+                linux.unshare(linux.CLONE_NEWNS)
+            else:
+                linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
+                _map_user(user, group, user, group)
+            self._build_view({path: path for path in system_paths()} | view)
+        else:
+            for name, path in view.items():
+                places.move(name, path)
+            self._folders.mkdir()
+            if root:
+                os.chown(self._folders, ROOM_USER, ROOM_USER)
+        if root and Wall.PRIVILEGES in self._walls:
+            os.setgroups([])
+            os.setresgid(ROOM_USER, ROOM_USER, ROOM_USER)
+            os.setresuid(ROOM_USER, ROOM_USER, ROOM_USER)
+        if Wall.PRIVILEGES in self._walls:
+            linux.no_new_privileges()
+        # a change of user clears it, and /proc/self/uid_map is then root's
+        linux.set_dumpable(True)
+
+    def _build_view(self, binds: dict[str, str]) -> None:
+        stage = "/tmp"  # noqa: S108  a mount point in a namespace of our own
+        linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
+        sources = {target: _hold(source) for target, source in binds.items()}
+        devices = {name: _hold(f"/dev/{name}") for name in _DEVICES}
+        proc = _hold("/proc")
+        linux.mount("tmpfs", stage, "tmpfs", linux.MS_NOSUID, "size=1m,nr_inodes=4096,mode=755")
+        for target, held in sorted(sources.items()):
+            _bind(held, stage + target)
+        for name, held in devices.items():
+            _bind(held, f"{stage}/dev/{name}", protect=linux.MS_NOSUID)
+        _bind(proc, f"{stage}/proc", protect=linux.MS_NOSUID | linux.MS_NODEV)
+        for folder in _WRITABLE:
+            Path(stage + folder).mkdir(parents=True, exist_ok=True)
+        self._covered = [path for path in sorted(binds) if path.startswith(_BENEATH_WRITABLE)]
+        _name_user(Path(stage))
+        linux.pivot_root(stage)
+        for held in (*sources.values(), *devices.values(), proc):
+            os.close(held)
+        linux.mount("none", "/", flags=linux.MS_BIND | 32 | linux.MS_RDONLY | linux.MS_NOSUID)
+
+    def open_room(
+        self,
+        limits: Limits,
+        address_space: int,
+        keep: dict[int, int],
+        work: Callable[[], None],
+        groups: Sequence[int] = (),
+    ) -> tuple[int, int]:
+        """Start ``work`` in a room of its own.
+
+        Args:
+            limits: What the room may use.
+            address_space: Bytes of virtual memory that the warm process already has.
+            keep: File descriptors the room gets: number outside → number inside. All others are
+                closed; 0 becomes ``/dev/null``.
+            work: Called in the room once every wall stands; the room ends when it returns.
+            groups: Descriptors by which the room joins its control group.
+
+        Returns:
+            The pid of the room's first process and a pidfd for it.
+
+        Raises:
+            OSError: if the machine does not allow a further room.
+        """
+        user, group = os.geteuid(), os.getegid()
+        pid, pidfd = linux.clone(self._flags)
+        if pid:
+            self._live.add(pid)
+            return pid, pidfd
+        try:
+            linux.die_with_parent()
+            for line in groups:
+                os.write(line, b"0")
+            if self._flags:
+                _map_user(INSIDE_USER, INSIDE_USER, user, group)
+            os.setsid()
+            linux.adopt_orphans()
+            self._furnish(limits)
+            _take_descriptors(keep)
+            self._run_guarded(limits, address_space, work)
+        except BaseException as error:  # nothing may unwind into the zygote's own loop
+            _complain(error)
+        os._exit(125)
+
+    def _furnish(self, limits: Limits) -> None:
+        os.umask(0o022)
+        if Wall.VIEW not in self._walls:
+            return self._furnish_folder()
+        covered = {path: _hold(path) for path in self._covered}
+        room = f"size={limits.disk_mb}m,nr_inodes={limits.files},mode=755"
+        linux.mount("room", "/room", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, room)
+        small = "size=128m,nr_inodes=5000,mode=755"
+        linux.mount("tmp", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, small)  # noqa: S108
+        linux.mount("shm", "/dev/shm", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, small)  # noqa: S108
+        for path, held in covered.items():
+            Path(path).mkdir(parents=True, exist_ok=True)
+            linux.mount(f"/proc/self/fd/{held}", path, flags=linux.MS_BIND | linux.MS_REC)
+            os.close(held)
+        if Wall.PROCESSES in self._walls:
+            linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV)
+        os.chdir("/room")
+        return None
+
+    def _furnish_folder(self) -> None:
+        room = self._folder_of(os.getpid())
+        temporary = room / "tmp"
+        temporary.mkdir(parents=True)
+        places.move("/room", str(room))
+        places.move("/tmp", str(temporary))  # noqa: S108  the name that rooms know it by
+        os.chdir(room)
+
+    def _folder_of(self, pid: int) -> Path:
+        return self._folders / f"room-{pid}"
+
+    def clean_up(self, pid: int) -> None:
+        """Remove what the room of process ``pid`` left, once it has ended."""
+        self._live.discard(pid)
+        if Wall.PROCESSES not in self._walls:
+            self._end_strays()
+        if Wall.VIEW not in self._walls:
+            shutil.rmtree(self._folder_of(pid), ignore_errors=True)
+
+    def _end_strays(self) -> None:
+        """Kill what outlived its room where no namespace has ended it."""
+        children = Path(f"/proc/self/task/{os.getpid()}/children")
+        while strays := set(map(int, children.read_text().split())) - self._live:
+            for pid in strays:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+    def _run_guarded(self, limits: Limits, address_space: int, work: Callable[[], None]) -> None:
+        worker = os.fork()
+        if worker:
+            os.closerange(3, 65_536)
+            if Wall.PRIVILEGES in self._walls:
+                linux.drop_capabilities()
+            linux.set_dumpable(False)
+            _reap_until(worker)
+        os.setsid()
+        _be_expendable()
+        if Wall.LIMITS in self._walls:
+            _limit(limits, address_space)
+        if Wall.PRIVILEGES in self._walls:
+            linux.drop_capabilities()
+            linux.no_new_privileges()
+        if Wall.LANDLOCK in self._walls:
+            self._confine()
+        if Wall.SECCOMP in self._walls:
+            linux.no_new_privileges()  # no filter without it
+            linux.load_seccomp(seccomp.program())
+        work()
+        sys.stdout.flush()
+        os._exit(0)
+
+    def _confine(self) -> None:
+        if Wall.VIEW in self._walls:
+            landlock.confine([*_WRITABLE, "/dev"])
+        else:
+            landlock.confine(
+                [str(places.place("/room")), "/dev/null"], [*self._readable, *_READABLE]
+            )
+
+
+def _need_signal_scope() -> None:
+    found = landlock.abi()
+    if found < SIGNAL_SCOPE_ABI:
+        raise OSError(
+            f"Landlock {SIGNAL_SCOPE_ABI} is needed to do without namespaces; found {found}"
+        )
 
 
 def _map_user(inside_user: int, inside_group: int, user: int, group: int) -> None:
@@ -75,29 +263,11 @@ def _map_user(inside_user: int, inside_group: int, user: int, group: int) -> Non
     Path("/proc/self/gid_map").write_text(f"{inside_group} {group} 1")
 
 
-def _build_view(binds: dict[str, str]) -> None:
-    stage = "/tmp"  # noqa: S108  a mount point in a namespace of our own
-    linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
-    sources = {target: _hold(source) for target, source in binds.items()}
-    devices = {name: _hold(f"/dev/{name}") for name in _DEVICES}
-    proc = _hold("/proc")
-    linux.mount("tmpfs", stage, "tmpfs", linux.MS_NOSUID, "size=1m,nr_inodes=4096,mode=755")
-    for target, held in sorted(sources.items()):
-        _bind(held, stage + target)
-    for name, held in devices.items():
-        _bind(held, f"{stage}/dev/{name}", protect=linux.MS_NOSUID)
-    _bind(proc, f"{stage}/proc", protect=linux.MS_NOSUID | linux.MS_NODEV)
-    for folder in _WRITABLE:
-        Path(stage + folder).mkdir(parents=True, exist_ok=True)
-    _covered[:] = [path for path in sorted(binds) if path.startswith(_BENEATH_WRITABLE)]
-    Path(f"{stage}/etc/passwd").write_text(
-        f"student:x:{INSIDE_USER}:{INSIDE_USER}::/room:/bin/sh\n"
-    )
-    Path(f"{stage}/etc/group").write_text(f"student:x:{INSIDE_USER}:\n")
-    linux.pivot_root(stage)
-    for held in (*sources.values(), *devices.values(), proc):
-        os.close(held)
-    linux.mount("none", "/", flags=linux.MS_BIND | 32 | linux.MS_RDONLY | linux.MS_NOSUID)
+def _name_user(root: Path) -> None:
+    """Without an entry for its user, a notebook's ``getpass.getuser`` and the like fail."""
+    line = f"student:x:{INSIDE_USER}:{INSIDE_USER}::/room:/bin/sh\n"
+    (root / "etc/passwd").write_text(line)
+    (root / "etc/group").write_text(f"student:x:{INSIDE_USER}:\n")
 
 
 def _hold(path: str) -> int:
@@ -116,56 +286,6 @@ def _bind(
         place.touch()
     linux.mount(source, target, flags=linux.MS_BIND | linux.MS_REC)
     linux.restrict_mount(target, protect)
-
-
-def open_room(
-    limits: Limits, address_space: int, keep: dict[int, int], work: Callable[[], None]
-) -> tuple[int, int]:
-    """Start ``work`` in a room of its own.
-
-    Args:
-        limits: What the room may use.
-        address_space: Bytes of virtual memory that the warm process already has.
-        keep: File descriptors the room gets: number outside → number inside. All others are
-            closed; 0 becomes ``/dev/null``.
-        work: Called in the room once every wall stands; the room ends when it returns.
-
-    Returns:
-        The pid of the room's process 1 and a pidfd for it. Killing it ends all of the room.
-
-    Raises:
-        OSError: if the machine does not allow a further room.
-    """
-    user, group = os.geteuid(), os.getegid()
-    pid, pidfd = linux.clone(_NAMESPACES)
-    if pid:
-        return pid, pidfd
-    try:
-        linux.die_with_parent()
-        _map_user(INSIDE_USER, INSIDE_USER, user, group)
-        os.setsid()
-        _furnish(limits)
-        _take_descriptors(keep)
-        _run_guarded(limits, address_space, work)
-    except BaseException as error:  # nothing may unwind into the zygote's own loop
-        _complain(error)
-    os._exit(125)
-
-
-def _furnish(limits: Limits) -> None:
-    os.umask(0o022)
-    covered = {path: _hold(path) for path in _covered}
-    room = f"size={limits.disk_mb}m,nr_inodes=20000,mode=755"
-    linux.mount("room", "/room", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, room)
-    small = "size=128m,nr_inodes=5000,mode=755"
-    linux.mount("tmp", "/tmp", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, small)  # noqa: S108
-    linux.mount("shm", "/dev/shm", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, small)  # noqa: S108
-    for path, held in covered.items():
-        Path(path).mkdir(parents=True, exist_ok=True)
-        linux.mount(f"/proc/self/fd/{held}", path, flags=linux.MS_BIND | linux.MS_REC)
-        os.close(held)
-    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV)
-    os.chdir("/room")
 
 
 def _take_descriptors(keep: dict[int, int]) -> None:
@@ -189,35 +309,24 @@ def _close_quietly(number: int) -> None:
         pass
 
 
-def _run_guarded(limits: Limits, address_space: int, work: Callable[[], None]) -> None:
-    worker = os.fork()
-    if worker:
-        os.closerange(3, 65_536)
-        linux.drop_capabilities()
-        linux.set_dumpable(False)
-        _reap_until(worker)
-    os.setsid()
-    _limit(limits, address_space)
-    linux.drop_capabilities()
-    linux.no_new_privileges()
-    landlock.confine([*_WRITABLE, "/dev"])
-    linux.load_seccomp(seccomp.program())
-    work()
-    sys.stdout.flush()
-    os._exit(0)
-
-
 def _reap_until(worker: int) -> NoReturn:
     while True:
         pid, status = os.wait()
         if pid == worker:
-            os._exit(os.waitstatus_to_exitcode(status) & 0x7F)
+            code = os.waitstatus_to_exitcode(status)
+            os._exit(code & 0x7F if code >= 0 else 128 - code)
+
+
+def _be_expendable() -> None:
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(_EXPENDABLE))
+    except OSError:
+        pass  # a nicety: the limits hold without it
 
 
 def _limit(limits: Limits, address_space: int) -> None:
     caps: Iterable[tuple[int, int]] = (
         (resource.RLIMIT_AS, address_space + limits.memory_mb * _MIB),
-        (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.file_mb * _MIB),
         (resource.RLIMIT_NOFILE, limits.open_files),
@@ -227,6 +336,9 @@ def _limit(limits: Limits, address_space: int) -> None:
     )
     for name, value in caps:
         resource.setrlimit(name, (value, value))
+    # at the soft limit comes SIGXCPU, which says why the process ended
+    cpu = (limits.cpu_seconds, limits.cpu_seconds + _CPU_GRACE_SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, cpu)
 
 
 def _complain(error: BaseException) -> None:

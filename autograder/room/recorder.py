@@ -24,6 +24,7 @@ class Recorder:
 
     def __init__(self, limit: int) -> None:
         self._left = limit
+        self._cut_off = False
         self._outputs: list[dict[str, Any]] = []
 
     def take(self) -> bytes:
@@ -61,6 +62,11 @@ class Recorder:
                 {"output_type": "error", "ename": name, "evalue": value, "traceback": traceback}
             )
 
+    def cut_off(self) -> bool:
+        """Whether output was cut off since this was last asked."""
+        before, self._cut_off = self._cut_off, False
+        return before
+
     def clear(self) -> None:
         """Forget the current cell's outputs (``clear_output``)."""
         self._outputs.clear()
@@ -70,6 +76,7 @@ class Recorder:
             return False
         self._left -= length
         if self._left < 0:
+            self._cut_off = True
             text = "\n[Output stops here: the notebook shows more than its limit allows.]\n"
             self._outputs.append({"output_type": "stream", "name": "stderr", "text": text})
         return True

@@ -91,14 +91,14 @@ class Desk:
         self._worker = self._watched = -1
         self._restarts += 1
         if status and self._line is not None:
-            self._report(_death(status))
+            self._report(os.waitstatus_to_exitcode(status))
         if self._restarts > _RESTART_LIMIT:
             self.close()
 
-    def _report(self, reason: str) -> None:
+    def _report(self, code: int) -> None:
         assert self._line is not None
         try:
-            answer = _encoder.encode(m.Crashed(reason))
+            answer = _encoder.encode(m.Crashed(code))
             frames.send(self._line, answer, deadline=time.monotonic() + 5)
         except (frames.WireClosed, frames.WireTimeout):
             self.close()
@@ -110,12 +110,14 @@ class Watch:
     Args:
         progress: Where the notebook stands.
         cell_seconds: Wall clock of one cell.
-        lost: Called with cell and reason when the child lost a cell.
+        lost: Called with the cell, the exit status of the child that lost it (negative for a
+            signal), and whether the cell's time was over.
         given_up: Called with this snapshot's own desk when the rest of the notebook is given up;
             must not return.
     """
 
-    def __init__(self, progress: Progress, cell_seconds: float, lost: Callable[[int, str], None],
+    def __init__(self, progress: Progress, cell_seconds: float,
+                 lost: Callable[[int, int, bool], None],
                  given_up: Callable[[list[Desk]], NoReturn]) -> None:  # fmt: skip
         self._progress, self._cell_seconds = progress, cell_seconds
         self._lost, self._given_up = lost, given_up
@@ -166,7 +168,7 @@ class Watch:
                 os.close(watched)
                 watched = -1
                 if self._progress.runner == child and not self._progress.finished:
-                    return self._give_up(_death(status))
+                    return self._give_up(os.waitstatus_to_exitcode(status))
             elif self._overdue(child) > _STUBBORN_SECONDS:
                 os.kill(child, signal.SIGKILL)
 
@@ -182,11 +184,11 @@ class Watch:
             return None
         return 1000 * max(0.2, _STUBBORN_SECONDS - self._overdue(child))
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, code: int) -> None:
         cell, late = self._progress.cell, self._progress.seconds > self._cell_seconds
         self._progress.leave_out(cell)
         self._progress.stand(-1)
-        self._lost(cell, "timeout" if late else reason)
+        self._lost(cell, code, late)
 
 
 def stay_open(desks: list[Desk]) -> NoReturn:
@@ -198,13 +200,3 @@ def stay_open(desks: list[Desk]) -> NoReturn:
         events = poller.poll()
         for desk in desks:
             desk.attend(events)
-
-
-def _death(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"ended its process with exit code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"

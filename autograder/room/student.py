@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import select
@@ -25,19 +26,25 @@ from otter.check import notebook as otter_notebook
 from traitlets.config import Config
 
 from autograder import coursekit
+from autograder.model import Limit
+from autograder.places import place
 from autograder.room.answer import Answerer
 from autograder.room.progress import Progress
 from autograder.room.recorder import Recorder, Shell
 from autograder.room.snapshot import Desk, Watch, stay_open
 from autograder.wire import packets
 
-CONTROL, FIRST_LINE = 3, 4
-"""Descriptors in the room: the line to M, then one line to T for each question."""
-PUBLIC = Path("/public")
-"""Where the assignment's public files are shown."""
+FIRST_LINE = packets.CONTROL + 1
+"""Descriptor of the line to T for the first question; the others follow."""
 SEED = 20_260_101
 """Seed of Python's, numpy's and torch's global generators before the first cell."""
 _ARTEFACT_LIMIT = 32 * 1024 * 1024
+_CAUSES = 10
+_OUT_OF_MEMORY = ("can't allocate memory", "Unable to allocate", "out of memory")
+_LIMITS = {
+    errno.ENOSPC: Limit.DISK, errno.EFBIG: Limit.FILE, errno.EMFILE: Limit.OPEN_FILES,
+    errno.EAGAIN: Limit.PROCESSES, errno.ENOMEM: Limit.MEMORY,
+}  # fmt: skip
 
 
 class CellTimeout(BaseException):
@@ -72,7 +79,7 @@ def warm() -> None:
 
 def main() -> None:
     """Run in room S, when every wall stands."""
-    control = socket.socket(fileno=CONTROL)
+    control = socket.socket(fileno=packets.CONTROL)
     Notebook(control, _receive(control)).run()
 
 
@@ -90,28 +97,58 @@ def _receive(control: socket.socket) -> packets.Run:
 
 def _settle() -> None:
     """Undo what the warm process remembers of the machine it was started on."""
+    room, temporary = str(place("/room")), str(place("/tmp"))  # noqa: S108
+    programs = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     os.environ.clear()
     os.environ.update(
-        HOME="/room", PATH="/usr/local/bin:/usr/bin:/bin", LANG="C.UTF-8", OMP_NUM_THREADS="1",
-        OPENBLAS_NUM_THREADS="1", MPLBACKEND="module://matplotlib_inline.backend_inline",
-        MPLCONFIGDIR="/tmp/matplotlib", PYTHONDONTWRITEBYTECODE="1",  # noqa: S108
-        USER="student",
+        HOME=room, PATH=programs, LANG="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1",
+        MPLBACKEND="module://matplotlib_inline.backend_inline", TMPDIR=temporary,
+        MPLCONFIGDIR=f"{temporary}/matplotlib", PYTHONDONTWRITEBYTECODE="1", USER="student",
     )  # fmt: skip
-    os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     tempfile.tempdir = None
     sys.dont_write_bytecode = True
-    sys.path.insert(0, "/room")
+    sys.path.insert(0, room)
     sys.argv = ["notebook"]
-    for public in PUBLIC.iterdir() if PUBLIC.is_dir() else ():
-        place = Path("/room") / public.name
-        if place.exists():
-            place.unlink()
-        place.symlink_to(public)
+    _show_public(place("/public"), Path(room))
     random.seed(SEED)
     np.random.seed(SEED % 2**32)
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
     torch.set_num_threads = lambda nthreads: None  # snapshots can be forked off one thread only
+
+
+def _show_public(folder: Path, room: Path) -> None:
+    """Put the assignment's public files into the working folder, over what was handed in."""
+    for public in folder.iterdir() if folder.is_dir() else ():
+        own = room / public.name
+        if own.exists():
+            own.unlink()
+        own.symlink_to(public)
+
+
+def limit_met(error: BaseException | None) -> Limit | None:
+    """The limit that ``error``, or what it was raised from, comes from; None if from none."""
+    try:
+        for _ in range(_CAUSES):
+            if error is None:
+                return None
+            if found := _limit_of(error):
+                return found
+            error = error.__cause__ or error.__context__
+    except Exception:  # an exception of the student's making may raise others when looked at
+        return None
+    return None
+
+
+def _limit_of(error: BaseException) -> Limit | None:
+    text = str(error)
+    if isinstance(error, CellTimeout):
+        return Limit.CELL
+    if isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY):
+        return Limit.MEMORY
+    if isinstance(error, RuntimeError) and "can't start new thread" in text:
+        return Limit.PROCESSES
+    return _LIMITS.get(error.errno or 0) if isinstance(error, OSError) else None
 
 
 class Notebook:
@@ -152,26 +189,25 @@ class Notebook:
         self._send(packets.CellStarted(index))
         signal.setitimer(signal.ITIMER_REAL, self._job.cell_seconds, 1.0)
         try:
-            problem = self._execute(self._job.cells[index])
+            raised = self._execute(self._job.cells[index])
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        problem = type(raised).__name__[:64] if raised else ""
+        limit = limit_met(raised) or (Limit.OUTPUT if self._recorder.cut_off() else None)
         for piece in packets.output_pieces(index, self._recorder.take()):
             self._send(piece)
         count = self._shell.execution_count - 1
-        self._send(packets.CellDone(index, count, time.monotonic() - started, problem))
+        seconds = time.monotonic() - started
+        self._send(packets.CellDone(index, count, seconds, problem, limit))
         self._progress.stand(-1)
 
-    def _execute(self, source: str) -> str:
+    def _execute(self, source: str) -> BaseException | None:
         try:
             result = self._shell.run_cell(source, store_history=True)
-        except CellTimeout:
-            return "timeout"
         except BaseException as error:
-            return type(error).__name__[:64]
-        raised = result.error_before_exec or result.error_in_exec
-        if isinstance(raised, CellTimeout):
-            return "timeout"
-        return type(raised).__name__[:64] if raised else ""
+            return error
+        raised: BaseException | None = result.error_before_exec or result.error_in_exec
+        return raised
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         raise CellTimeout(f"the cell ran for more than {self._job.cell_seconds:g} seconds")
@@ -245,8 +281,8 @@ class Notebook:
                 for piece in packets.pieces(name, path.read_bytes()):
                     self._send(piece)
 
-    def _cell_lost(self, index: int, reason: str) -> None:
-        self._send(packets.CellLost(index, reason))
+    def _cell_lost(self, index: int, code: int, late: bool) -> None:
+        self._send(packets.CellLost(index, code, late))
 
     def _send(self, packet: packets.Packet) -> None:
         packets.send(self._control, packet)

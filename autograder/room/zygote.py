@@ -20,13 +20,12 @@ from pathlib import Path
 
 import msgspec
 
-from autograder.model import Limits
-from autograder.room import jail, landlock, linux
+from autograder.room import landlock, linux
+from autograder.room.jail import Jail
+from autograder.room.walls import Wall, level
 from autograder.wire import packets
 
 _DESCRIPTORS_LIMIT = 160
-_CONTROL = 3
-"""A room's line to M."""
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -38,6 +37,10 @@ class Setup(msgspec.Struct, frozen=True):
     """What rooms see beyond the system: path inside → path outside."""
     environment: dict[str, str]
     """What rooms forked from here may know."""
+    walls: list[Wall]
+    """The walls that are to stand."""
+    folder: str
+    """An empty folder, for rooms without a file system of their own."""
 
 
 def main() -> None:
@@ -46,79 +49,98 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     linux.die_with_parent()
     try:
-        run = _prepare(control)
+        zygote = _prepare(control)
     except BaseException as error:
         reason = f"{type(error).__name__}: {error}"
         print(traceback.format_exc(), file=sys.stderr)
         packets.send(control, packets.RoomRefused(reason[:2000]))
         return
-    while True:
-        try:
-            order, descriptors = packets.receive(control, packets.OpenRoom, _DESCRIPTORS_LIMIT)
-        except EOFError:
-            return
-        _open(control, order.limits, descriptors, run)
-        _reap()
+    zygote.serve()
 
 
-def _prepare(control: socket.socket) -> Callable[[], None]:
+def _prepare(control: socket.socket) -> Zygote:
     setup = msgspec.msgpack.decode(control.recv(packets.SIZE_LIMIT), type=Setup)
     os.environ.update(setup.environment)
     warnings.simplefilter("ignore")
     module = importlib.import_module(setup.entry)
-    if setup.entry.endswith("student"):
+    inside = getattr(module, "WARM_INSIDE", False)
+    if not inside:
         module.warm()
-        jail.retreat(setup.view)
-    else:
-        jail.retreat(setup.view)
+    jail = Jail(setup.view, Path(setup.folder), setup.walls)
+    if inside:
         module.warm()
     linux.adopt_orphans()
     linux.die_with_parent()  # a change of user forgets it
     gc.collect()
     gc.freeze()
     _assert_one_thread()
-    level, lacking = _level()
-    packets.send(control, packets.Warm(_address_space(), level, lacking))
-    main: Callable[[], None] = module.main
-    return main
+    standing = set(setup.walls)
+    if not landlock.abi():
+        standing.discard(Wall.LANDLOCK)
+    packets.send(control, packets.Warm(*level(standing)))
+    return Zygote(control, jail, module.main)
 
 
-def _open(
-    control: socket.socket, limits: Limits, descriptors: list[int], run: Callable[[], None]
-) -> None:
-    """Open one room; ``descriptors`` are its output and then what it gets as 3, 4 and so on."""
-    output, *lines = descriptors
-    keep = {output: 1} | {number: 3 + index for index, number in enumerate(lines)}
-    try:
-        _assert_one_thread()
-        pid, pidfd = jail.open_room(limits, _address_space(), keep, lambda: _work(run))
-    except OSError as error:
-        packets.send(control, packets.RoomRefused(str(error)))
-    else:
-        packets.send(control, packets.RoomOpened(pid), [pidfd])
-        os.close(pidfd)
-    for number in descriptors:
-        os.close(number)
+class Zygote:
+    """Forks rooms on M's orders.
+
+    Args:
+        control: The line to M.
+        jail: Where this process is shut in.
+        run: What each room runs.
+    """
+
+    def __init__(self, control: socket.socket, jail: Jail, run: Callable[[], None]) -> None:
+        self._control, self._jail, self._run = control, jail, run
+
+    def serve(self) -> None:
+        """Serve M until it hangs up."""
+        while True:
+            try:
+                order, descriptors = packets.receive(
+                    self._control, packets.OpenRoom | packets.Bury, _DESCRIPTORS_LIMIT
+                )
+            except EOFError:
+                return
+            if isinstance(order, packets.Bury):
+                self._bury(order.pid)
+            else:
+                self._open(order, descriptors)
+            for number in descriptors:
+                os.close(number)
+
+    def _open(self, order: packets.OpenRoom, descriptors: list[int]) -> None:
+        groups, lines = descriptors[: order.groups], descriptors[order.groups :]
+        keep = {number: 1 if index == 0 else 2 + index for index, number in enumerate(lines)}
+        try:
+            _assert_one_thread()
+            pid, pidfd = self._jail.open_room(
+                order.limits, _address_space(), keep, lambda: _work(self._run), groups
+            )
+        except OSError as error:
+            packets.send(self._control, packets.RoomRefused(str(error)))
+        else:
+            packets.send(self._control, packets.RoomOpened(pid), [pidfd])
+            os.close(pidfd)
+
+    def _bury(self, pid: int) -> None:
+        try:
+            _, status = os.waitpid(pid, 0)
+        except ChildProcessError:
+            status = 0
+        self._jail.clean_up(pid)
+        packets.send(self._control, packets.Buried(os.waitstatus_to_exitcode(status)))
 
 
 def _work(run: Callable[[], None]) -> None:
     os.dup2(1, 2)
     try:
-        with socket.socket(fileno=os.dup(_CONTROL)) as control:
+        with socket.socket(fileno=os.dup(packets.CONTROL)) as control:
             packets.send(control, packets.Ready())
         run()
     except BaseException:
         traceback.print_exc(file=sys.__stderr__)
         os._exit(70)
-
-
-def _reap() -> None:
-    while True:
-        try:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                return
-        except ChildProcessError:
-            return
 
 
 def _assert_one_thread() -> None:
@@ -130,13 +152,6 @@ def _assert_one_thread() -> None:
 def _address_space() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _level() -> tuple[str, list[str]]:
-    """The isolation rooms get here, and what they lack of level A."""
-    if landlock.abi():
-        return "A", []
-    return "A-", ["Landlock (a kernel of 5.13 or later with it enabled)"]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 import torch
 
+from autograder.text import death
 from autograder.wire import frames
 from autograder.wire import messages as m
 from autograder.wire.values import Packer, Unpacker, Unsendable
@@ -20,12 +22,25 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(m.Answer)
 
 
+_UNKNOWN = -signal.SIGKILL
+"""For all that is known, a process that is gone without a word was killed."""
+
+
 class StudentError(Exception):
     """Mixed into every exception that was raised by the student's code."""
 
 
 class StudentExit(StudentError):
-    """The student's code tried to end the process, or did."""
+    """The student's code tried to end the process, or did.
+
+    Args:
+        text: What happened.
+        code: How the process ended, negative for a signal; 0 if it lives.
+    """
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class StudentTimeout(StudentError):
@@ -64,7 +79,7 @@ class Link:
         if isinstance(answer, m.Missing):
             raise AttributeError("no such name")
         if isinstance(answer, m.Crashed):
-            raise StudentExit(f"the student's code {answer.reason[:200]}")
+            raise StudentExit(f"the student's code {death(answer.code)}", answer.code or _UNKNOWN)
         raise _raised(answer)
 
     def request(self, make: Callable[[list[m.Node], list[tuple[str, m.Node]]], m.Request],
@@ -94,7 +109,7 @@ class Link:
         except frames.WireTimeout:
             self._die(StudentTimeout("the student's code did not answer in time"))
         except frames.WireClosed:
-            self._die(StudentExit("the student's code ended its process"))
+            self._die(StudentExit("the student's code ended its process", _UNKNOWN))
         except (frames.WireError, msgspec.DecodeError, RecursionError) as error:
             self._die(Misbehaviour(f"the student's room sent what is no answer: {error}"))
 

@@ -8,7 +8,6 @@ import socket
 import sys
 import time
 import warnings
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -17,6 +16,7 @@ from otter.test_files.exception_test import ExceptionTestFile
 
 from autograder import coursekit
 from autograder.model import Status
+from autograder.places import place
 from autograder.seal.handles import (
     Environment,
     Link,
@@ -27,9 +27,8 @@ from autograder.seal.handles import (
 )
 from autograder.wire import packets
 
-CONTROL = 3
-COURSE = Path("/course")
-"""Where the bundle is shown: ``tests/`` and ``files/`` of otter's zip."""
+WARM_INSIDE = True
+"""Hidden data are drawn behind the walls, where the bundle is shown as ``/course``."""
 _LINES_LIMIT = 128
 _MESSAGE_LIMIT = 4000
 _OUT_OF_MEMORY = ("can't allocate memory", "Unable to allocate", "out of memory")
@@ -44,11 +43,12 @@ def warm() -> None:
     """Load the bundle's tests and compute its hidden data; called once, before any room exists."""
     warnings.simplefilter("ignore")
     sys.modules["coursekit"] = coursekit
-    sys.path.insert(0, str(COURSE / "files"))
-    for path in sorted((COURSE / "tests").glob("*.py")):
+    course = place("/course")
+    sys.path.insert(0, str(course / "files"))
+    for path in sorted((course / "tests").glob("*.py")):
         test_file = ExceptionTestFile.from_file(str(path))
         _tests[test_file.name] = test_file
-    for hidden in (COURSE / "files" / "reference_impl").glob("*/hidden.py"):
+    for hidden in (course / "files" / "reference_impl").glob("*/hidden.py"):
         module = __import__(f"reference_impl.{hidden.parent.name}.hidden", fromlist=["warm"])
         if hasattr(module, "warm"):
             module.warm()
@@ -57,7 +57,7 @@ def warm() -> None:
 def main() -> None:
     """Run in room T, when every wall stands."""
     torch.set_num_threads(1)
-    control = socket.socket(fileno=CONTROL)
+    control = socket.socket(fileno=packets.CONTROL)
     job, lines = packets.receive(control, packets.Judge, _LINES_LIMIT)
     os.environ["AUTOGRADER_STUDENT"] = job.student
     signal.signal(signal.SIGALRM, _out_of_time)
@@ -105,23 +105,26 @@ class Bench:
 
     def _report(self, test: Any) -> None:
         started = time.monotonic()
-        status, message = _run(test, self._link)
-        seconds = time.monotonic() - started
-        name = test.test_func.__name__
-        packets.send(self._control, packets.Tested(self._question, name, status, message, seconds))
+        tested = _run(test, self._link)
+        tested.question = self._question
+        tested.seconds = time.monotonic() - started
+        packets.send(self._control, tested)
 
 
-def _run(test: Any, link: Link) -> tuple[Status, str]:
+def _run(test: Any, link: Link) -> packets.Tested:
     environment = Environment(link)
+    tested = packets.Tested("", test.test_func.__name__, Status.PASSED, "", 0.0)
     try:
         test.call_func(environment)
     except BaseException as error:
-        status, message = _outcome(error)
+        tested.status, message = _outcome(error)
+        tested.died = error.code if isinstance(error, StudentExit) else 0
         if environment.missing:
             names = ", ".join(environment.missing)
             message = f"the notebook does not define {names}. {message}"
-        return status, message.encode(errors="backslashreplace").decode()[:_MESSAGE_LIMIT]
-    return Status.PASSED, ""
+            tested.missing = True
+        tested.message = message.encode(errors="backslashreplace").decode()[:_MESSAGE_LIMIT]
+    return tested
 
 
 def _outcome(error: BaseException) -> tuple[Status, str]:

@@ -175,7 +175,8 @@ class Raised(_Answer):
 class Crashed(_Answer):
     """The process that held the student's code died."""
 
-    reason: str
+    code: int
+    """Its exit status, negative for a signal."""
 
 
 Answer = Value | Missing | Raised | Crashed

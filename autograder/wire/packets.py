@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 
-from autograder.model import Limits, Status
+from autograder.model import Limit, Limits, Status
 
 SIZE_LIMIT = 96 * 1024
 """Bytes of one packet."""
 _CHUNK = 48 * 1024
+CONTROL = 3
+"""Descriptor of a room's line to M."""
 JOB = "/job"
 """Name under which M sends a room what to run; no file can have it."""
 
@@ -26,9 +28,11 @@ class _Packet(msgspec.Struct, tag=True):
 
 
 class OpenRoom(_Packet):
-    """M to a zygote, with the room's descriptors: control, output, and lines to the other room."""
+    """M to a zygote, with descriptors: output, control, and lines to the other room."""
 
     limits: Limits
+    groups: int = 0
+    """How many descriptors, by which the room joins its control group, come before the others."""
 
 
 class RoomOpened(_Packet):
@@ -43,10 +47,21 @@ class RoomRefused(_Packet):
     reason: str
 
 
+class Bury(_Packet):
+    """M to a zygote: the room of this process has ended; clean up after it."""
+
+    pid: int
+
+
+class Buried(_Packet):
+    """A zygote to M: how the room's first process ended, negative if by a signal."""
+
+    code: int
+
+
 class Warm(_Packet):
     """A zygote to M: everything is imported and the walls stand."""
 
-    address_space: int
     level: str
     lacking: list[str]
 
@@ -89,19 +104,23 @@ class CellOutput(_Packet):
 
 
 class CellDone(_Packet):
-    """S to M. ``problem`` is empty, an exception's name, or ``timeout``."""
+    """S to M. ``problem`` is empty or an exception's name; ``limit`` is one that was met."""
 
     index: int
     count: int
     seconds: float
     problem: str
+    limit: Limit | None = None
 
 
 class CellLost(_Packet):
-    """S to M: the cell ended the process it ran in and was left out."""
+    """S to M: the cell ended the process it ran in, and was left out."""
 
     index: int
-    reason: str
+    code: int
+    """The exit status of the process, negative for a signal."""
+    late: bool
+    """Whether the cell's time was over."""
 
 
 class Checked(_Packet):
@@ -112,6 +131,15 @@ class Checked(_Packet):
 
 class Finished(_Packet):
     """S or T to M: the last cell was run; or, the last question judged."""
+
+
+class Tried(_Packet):
+    """A room on trial to M: it tried something that it must not be able to do."""
+
+    what: str
+    held: bool
+    detail: str
+    """What came of it."""
 
 
 class Judge(_Packet):
@@ -136,11 +164,16 @@ class Tested(_Packet):
     status: Status
     message: str
     seconds: float
+    missing: bool = False
+    """Whether the notebook does not define what the test asks for."""
+    died: int = 0
+    """How the student's process ended that was to answer, negative for a signal; 0 if it lives."""
 
 
 Packet = (
-    OpenRoom | Ready | RoomOpened | RoomRefused | Warm | Piece | CellStarted | CellOutput | CellDone
-    | CellLost | Checked | Finished | Judge | Judging | Tested
+    OpenRoom | Ready | Bury | Buried | RoomOpened | RoomRefused | Warm | Piece | CellStarted
+    | CellOutput | CellDone | CellLost | Checked | Finished | Judge | Judging | Tested
+    | Tried
 )  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
