@@ -108,9 +108,7 @@ def examine(walls: Collection[Wall] = ALL) -> Examination:
 
 def _examine(warm: Warm, refusal: str) -> Examination:
     declared = warm.wait()
-    with _bait() as bait:
-        findings = _try_together(warm, bait)
-        findings += [_try_alone(warm, bait, name) for name in ATTEMPTS if name in _ALONE]
+    findings = try_out(warm, ATTEMPTS)
     fallen = {finding.wall for finding in findings if not finding.held}
     found, lacking = level(warm.walls - fallen)
     weakest = max(found, declared.level, key=LEVELS.index)
@@ -120,8 +118,14 @@ def _examine(warm: Warm, refusal: str) -> Examination:
     )  # fmt: skip
 
 
-def _try_together(warm: Warm, bait: Bait) -> list[Finding]:
-    names = [name for name in ATTEMPTS if name not in _ALONE]
+def try_out(warm: Warm, names: Collection[str]) -> list[Finding]:
+    """Have rooms forked from ``warm`` make the attempts ``names``."""
+    with _bait() as bait:
+        together = _try_together(warm, bait, [name for name in names if name not in _ALONE])
+        return together + [_try_alone(warm, bait, name) for name in names if name in _ALONE]
+
+
+def _try_together(warm: Warm, bait: Bait, names: list[str]) -> list[Finding]:
     findings = []
     while names:
         tried = _run(warm, names, bait, LIMITS).findings
@@ -217,12 +221,14 @@ def _bait() -> Iterator[Bait]:
     word = secrets.token_hex(16)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="autograder-bait-")))
+        folder.chmod(0o755)  # as another student's work might lie about
         (folder / "secret.txt").write_text(word)
         lines = [stack.enter_context(socket.socket(family))
                  for family in (socket.AF_INET, socket.AF_UNIX, socket.AF_UNIX)]  # fmt: skip
         lines[0].bind(("127.0.0.1", 0))
         lines[1].bind(f"\0autograder-{word}")
         lines[2].bind(str(folder / "socket"))
+        (folder / "socket").chmod(0o777)
         for line in lines:
             line.listen()
         segment = ctypes.CDLL(None).shmget(0, 4096, 0o1777)

@@ -9,7 +9,6 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,6 +21,7 @@ import msgspec
 
 from autograder.bundle import Bundle
 from autograder.errors import IsolationError
+from autograder.files import TemporaryFolder
 from autograder.model import Limits, Outcome, Standing, Submission
 from autograder.room.host import Warm, view_of_public
 from autograder.room.walls import (
@@ -76,7 +76,7 @@ class Engine:
     def __init__(self, bundle: Bundle, settings: Settings | None = None) -> None:
         self.bundle, self.settings = bundle, settings or Settings()
         self._stop = threading.Event()
-        self._folder = Path(tempfile.mkdtemp(prefix="autograder-"))
+        self._folder = TemporaryFolder("bundle")
         self._warm: list[Warm] = []
         try:
             self._start()
@@ -85,7 +85,7 @@ class Engine:
             raise
 
     def _start(self) -> None:
-        course, public = _lay_out(self.bundle, self._folder)
+        course, public = _lay_out(self.bundle, self._folder.path)
         isolation = self._warm_up(course, public)
         self.isolation, self.lacking = isolation.level, isolation.lacking
         """Isolation level that rooms reach on this machine, and what they lack of level A."""
@@ -199,7 +199,7 @@ class Engine:
         """End the warm processes and every room."""
         self._stop.set()
         self._cool_down()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
     def __enter__(self) -> Self:
         return self

@@ -38,7 +38,7 @@ class Meter:
         unless the limit was near."""
 
     def trim(self) -> bool:
-        """Look; if the room takes too much, end its largest process. Whether one was ended."""
+        """Look; while the room takes too much, end its largest process. Whether one was ended."""
         base = _kilobytes(self._warm, "status", _RESIDENT)
         pids = descendants(self._init)
         taken = {pid: max(_kilobytes(pid, "status", _RESIDENT) - base, 0) for pid in pids}
@@ -49,9 +49,13 @@ class Meter:
             self._exact_at = time.monotonic()
             total_mb = self._exact_kilobytes(taken) / 1024
         self.peak_mb = max(self.peak_mb, total_mb)
-        if total_mb <= self._limit_mb or not taken:
-            return False
-        return _end(max(taken, key=lambda pid: taken[pid]))
+        ended = False
+        for pid in sorted(taken, key=lambda pid: taken[pid], reverse=True):
+            if total_mb <= self._limit_mb:
+                break
+            ended = _end(pid) or ended
+            total_mb -= taken[pid] / 1024
+        return ended
 
     def _exact_kilobytes(self, taken: dict[int, int]) -> int:
         """What ``taken`` comes to if pages that several processes share count once."""

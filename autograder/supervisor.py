@@ -38,6 +38,8 @@ _TICK_SECONDS = 0.25
 _PACKET_COST = 1024
 """Bytes that any packet of room S counts for: nobody makes M remember things without end."""
 _READS_AT_ONCE = 64
+_BROKEN = 70
+"""How room S ends if something other than the student's code fails in it (``sysexits.h``)."""
 _FROM_S = (
     packets.Ready
     | packets.Piece | packets.CellStarted | packets.CellOutput | packets.CellDone | packets.CellLost
@@ -218,7 +220,7 @@ class _Attempt:
         }
         self.record = Record(manifest, limits, submission, notebook)
         self._logs = (Log(), Log())
-        self._judged = False
+        self._judged = self._seen_end = False
         self._memory_kills = 0
 
     def run(self, students: Warm, judges: Warm) -> None:
@@ -304,6 +306,8 @@ class _Attempt:
         """
         select.select([room], [], [], _TICK_SECONDS)
         code = room.fate()
+        if code == _BROKEN and self.record.running < 0:
+            raise self._not_opened(room)
         how = f" ({death(code)})" if code else ""
         self._end(room, f"it ended its own room{how}", Status.ERROR)
         if code == -signal.SIGKILL and room.memory_kills == self._memory_kills:
@@ -353,6 +357,7 @@ class _Attempt:
             while not self._judged and time.monotonic() < patience:
                 ready = {key.fileobj for key, _ in selector.select(_TICK_SECONDS)}
                 self._look_after(room, ready, selector)
+                self._see_end(room)
                 if court.output in ready and not self._logs[1].drain(court.output):
                     selector.unregister(court.output)
                     court.shut_output()
@@ -361,16 +366,20 @@ class _Attempt:
                         patience = time.monotonic() + self._limits.question_seconds + _GRACE_SECONDS
                 elif court in ready:
                     break
-        if room.ended:
-            self._see_end(room)
 
     def _see_end(self, room: Room) -> None:
-        """Room S should outlast T's questions: see who ended it.
+        """Room S should outlast T's questions: see who ended it, and that all of it has.
 
         Raises:
             RoomError: if nobody inside can have done it.
         """
-        if room.fate() == -signal.SIGKILL:
+        if self._seen_end or not room.ended:
+            return
+        self._seen_end = True
+        code = room.fate()
+        if code:
+            self.record.note(f"the notebook ended its own room ({death(code)}) while it was tested")
+        if code == -signal.SIGKILL and room.memory_kills == self._memory_kills:
             self.record.disturbances.append("room S")
 
     def _hear_judge(self, court: Room) -> bool:

@@ -18,6 +18,7 @@ from autograder.model import Limits
 _MIB = 1024 * 1024
 _KERNEL_MB = 64
 """What the kernel may keep for a room beyond its own memory, such as page tables, MiB."""
+_PREFIX = "autograder-"
 _numbers = itertools.count(1)
 
 
@@ -81,6 +82,8 @@ class Groups:
             unified = root / paths[""].lstrip("/")
             if _writable(unified, "cgroup.subtree_control") and _hand_down(unified):
                 self._parents = {"": unified}
+        for parent in self._parents.values():
+            _sweep(parent)
 
     @property
     def usable(self) -> bool:
@@ -89,7 +92,7 @@ class Groups:
 
     def open(self, limits: Limits) -> Group | None:
         """A new group with these limits; None where there can be none."""
-        name = f"autograder-{os.getpid()}-{next(_numbers)}"
+        name = f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
         made: list[Path] = []
         try:
             for kind, parent in self._parents.items():
@@ -159,6 +162,17 @@ def _hand_down(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the empty groups of graders that are gone."""
+    for folder in parent.glob(f"{_PREFIX}*-*"):
+        maker = folder.name.split("-")[1]
+        if not Path(f"/proc/{maker}").exists():
+            try:
+                folder.rmdir()
+            except OSError:
+                continue
 
 
 def _kill_each(folder: Path) -> None:

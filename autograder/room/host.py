@@ -19,6 +19,7 @@ from typing import Any, NoReturn, Self
 import msgspec
 
 from autograder.errors import IsolationError, RoomError
+from autograder.files import TemporaryFolder
 from autograder.model import Limits
 from autograder.room.cgroup import Group, Groups
 from autograder.room.walls import ALL, Wall
@@ -162,18 +163,18 @@ class _Process:
     def __init__(self, setup: Setup) -> None:
         self._lock = threading.RLock()
         self._complaints = tempfile.TemporaryFile()
-        self._home = tempfile.TemporaryDirectory(prefix="autograder-home-")
-        os.chmod(self._home.name, 0o711)  # noqa: S103  its name is not to be guessed
+        self._home = TemporaryFolder("rooms")
+        self._home.path.chmod(0o711)  # rooms without a view may pass, but not list it
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         command = [sys.executable, "-I", "-m", "autograder.room.zygote", str(theirs.fileno())]
         self._process = subprocess.Popen(
-            command, env=_ENVIRONMENT | {"HOME": self._home.name}, cwd="/",
+            command, env=_ENVIRONMENT | {"HOME": str(self._home.path)}, cwd="/",
             pass_fds=[theirs.fileno()], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=self._complaints, stderr=self._complaints,
         )  # fmt: skip
         theirs.close()
         self._control.send(
-            msgspec.msgpack.encode(msgspec.structs.replace(setup, folder=self._home.name))
+            msgspec.msgpack.encode(msgspec.structs.replace(setup, folder=str(self._home.path)))
         )
         self._warm: packets.Warm | None = None
         self._dying: deque[Room] = deque()
@@ -218,7 +219,7 @@ class _Process:
             said = os.read(room.output, 2000).decode(errors="replace").strip()
         except BlockingIOError:
             said = "a room does not answer"
-        self._explain(f"OSError: {said}")
+        self._explain(f"OSError: {said or self._last_words()}")
 
     def _explain(self, reason: str) -> NoReturn:
         if reason.startswith(("OSError", "PermissionError")):
@@ -286,7 +287,7 @@ class _Process:
         self._process.kill()
         self._process.wait()
         self._complaints.close()
-        self._home.cleanup()
+        self._home.close()
 
 
 class Warm:

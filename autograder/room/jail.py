@@ -45,6 +45,7 @@ _WITH_THEM = linux.CLONE_NEWUSER | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
 _CPU_GRACE_SECONDS = 5
 _EXPENDABLE = 500
 """``oom_score_adj`` of a room's processes: where memory runs out, they end before anyone else."""
+_ROOMS_AT_ONCE = 32
 _MIB = 1024 * 1024
 
 
@@ -74,7 +75,8 @@ class Jail:
             self._flags |= _WITH_THEM
         self._covered: list[str] = []
         self._folders = folder / "rooms"
-        self._live: set[int] = set()
+        self._live: dict[int, Path] = {}
+        self._opened = 0
         self._readable = [*system_paths(), *view.values()]
         if Wall.LANDLOCK in self._walls and not self._flags:
             _need_signal_scope()
@@ -94,7 +96,7 @@ class Jail:
             for name, path in view.items():
                 places.move(name, path)
             self._folders.mkdir()
-            if root:
+            if root and Wall.PRIVILEGES in self._walls:
                 os.chown(self._folders, ROOM_USER, ROOM_USER)
         if root and Wall.PRIVILEGES in self._walls:
             os.setgroups([])
@@ -151,9 +153,11 @@ class Jail:
             OSError: if the machine does not allow a further room.
         """
         user, group = os.geteuid(), os.getegid()
+        self._opened += 1
+        folder = self._folders / str(self._opened)
         pid, pidfd = linux.clone(self._flags)
         if pid:
-            self._live.add(pid)
+            self._live[pid] = folder
             return pid, pidfd
         try:
             linux.die_with_parent()
@@ -163,17 +167,17 @@ class Jail:
                 _map_user(INSIDE_USER, INSIDE_USER, user, group)
             os.setsid()
             linux.adopt_orphans()
-            self._furnish(limits)
+            self._furnish(limits, folder)
             _take_descriptors(keep)
             self._run_guarded(limits, address_space, work)
         except BaseException as error:  # nothing may unwind into the zygote's own loop
             _complain(error)
         os._exit(125)
 
-    def _furnish(self, limits: Limits) -> None:
+    def _furnish(self, limits: Limits, folder: Path) -> None:
         os.umask(0o022)
         if Wall.VIEW not in self._walls:
-            return self._furnish_folder()
+            return _furnish_folder(folder)
         covered = {path: _hold(path) for path in self._covered}
         room = f"size={limits.disk_mb}m,nr_inodes={limits.files},mode=755"
         linux.mount("room", "/room", "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, room)
@@ -186,32 +190,20 @@ class Jail:
             os.close(held)
         if Wall.PROCESSES in self._walls:
             linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV)
-        os.chdir("/room")
-        return None
-
-    def _furnish_folder(self) -> None:
-        room = self._folder_of(os.getpid())
-        temporary = room / "tmp"
-        temporary.mkdir(parents=True)
-        places.move("/room", str(room))
-        places.move("/tmp", str(temporary))  # noqa: S108  the name that rooms know it by
-        os.chdir(room)
-
-    def _folder_of(self, pid: int) -> Path:
-        return self._folders / f"room-{pid}"
+        return os.chdir("/room")
 
     def clean_up(self, pid: int) -> None:
         """Remove what the room of process ``pid`` left, once it has ended."""
-        self._live.discard(pid)
+        folder = self._live.pop(pid, None)
         if Wall.PROCESSES not in self._walls:
             self._end_strays()
-        if Wall.VIEW not in self._walls:
-            shutil.rmtree(self._folder_of(pid), ignore_errors=True)
+        if folder is not None and Wall.VIEW not in self._walls:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _end_strays(self) -> None:
         """Kill what outlived its room where no namespace has ended it."""
         children = Path(f"/proc/self/task/{os.getpid()}/children")
-        while strays := set(map(int, children.read_text().split())) - self._live:
+        while strays := set(map(int, children.read_text().split())) - set(self._live):
             for pid in strays:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
@@ -227,7 +219,9 @@ class Jail:
         os.setsid()
         _be_expendable()
         if Wall.LIMITS in self._walls:
-            _limit(limits, address_space)
+            # without a user namespace, the processes of all rooms are counted together
+            shared = 1 if self._flags else _ROOMS_AT_ONCE
+            _limit(limits, address_space, shared * limits.processes)
         if Wall.PRIVILEGES in self._walls:
             linux.drop_capabilities()
             linux.no_new_privileges()
@@ -247,6 +241,14 @@ class Jail:
             landlock.confine(
                 [str(places.place("/room")), "/dev/null"], [*self._readable, *_READABLE]
             )
+
+
+def _furnish_folder(folder: Path) -> None:
+    temporary = folder / "tmp"
+    temporary.mkdir(parents=True)
+    places.move("/room", str(folder))
+    places.move("/tmp", str(temporary))  # noqa: S108  the name that rooms know it by
+    os.chdir(folder)
 
 
 def _need_signal_scope() -> None:
@@ -324,10 +326,10 @@ def _be_expendable() -> None:
         pass  # a nicety: the limits hold without it
 
 
-def _limit(limits: Limits, address_space: int) -> None:
+def _limit(limits: Limits, address_space: int, processes: int) -> None:
     caps: Iterable[tuple[int, int]] = (
         (resource.RLIMIT_AS, address_space + limits.memory_mb * _MIB),
-        (resource.RLIMIT_NPROC, limits.processes),
+        (resource.RLIMIT_NPROC, processes),
         (resource.RLIMIT_FSIZE, limits.file_mb * _MIB),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),

@@ -36,7 +36,7 @@ class Bait(msgspec.Struct, frozen=True):
     """Things outside the room, laid out by M, that nobody in the room may reach."""
 
     file: str
-    """A file only M may read."""
+    """A file outside, such as another student's."""
     word: str
     """What it holds."""
     process: int
@@ -97,8 +97,12 @@ def _call(name: str, *arguments: object) -> str:
 
 def _refused_call(name: str) -> Callable[[Job], str]:
     def attempt(job: Job) -> str:
-        _call("syscall", _SAME_NUMBER[name], 0, 0, 0, 0)
-        return f"{name} worked"
+        ctypes.set_errno(0)
+        _libc.syscall(_SAME_NUMBER[name], 0, 0, 0, 0)
+        number = ctypes.get_errno()
+        if number in (errno.EPERM, errno.ENOSYS):
+            raise OSError(number, os.strerror(number))
+        return f"{name} reached the kernel"
 
     return attempt
 
@@ -139,7 +143,8 @@ def _signal_process(job: Job) -> str:
 
 
 def _trace_process(job: Job) -> str:
-    return _call("ptrace", 16, job.bait.process, None, None)
+    # PTRACE_SEIZE; to attach would stop the grader
+    return _call("ptrace", 0x4206, job.bait.process, None, None)
 
 
 def _connect(family: int, address: object) -> str:
