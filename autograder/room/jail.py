@@ -12,7 +12,9 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -209,13 +211,16 @@ class Jail:
                 os.waitpid(pid, 0)
 
     def _run_guarded(self, limits: Limits, address_space: int, work: Callable[[], None]) -> None:
+        here, there = socket.socketpair()
         worker = os.fork()
         if worker:
-            os.closerange(3, 65_536)
+            there.close()
             if Wall.PRIVILEGES in self._walls:
                 linux.drop_capabilities()
             linux.set_dumpable(False)
+            _answer_refusals(here)
             _reap_until(worker)
+        here.close()
         os.setsid()
         _be_expendable()
         if Wall.LIMITS in self._walls:
@@ -229,7 +234,9 @@ class Jail:
             self._confine()
         if Wall.SECCOMP in self._walls:
             linux.no_new_privileges()  # no filter without it
-            linux.load_seccomp(seccomp.program())
+            # sockets that are files are nobody's but the view's to hide
+            seccomp.confine(there, sockets=Wall.VIEW in self._walls)
+        there.close()
         work()
         sys.stdout.flush()
         os._exit(0)
@@ -309,6 +316,15 @@ def _close_quietly(number: int) -> None:
         os.close(number)
     except OSError:
         pass
+
+
+def _answer_refusals(line: socket.socket) -> None:
+    """Have a thread name the system calls that are refused; close all other lines."""
+    listener = seccomp.take_listener(line)
+    os.closerange(3, listener)
+    os.closerange(max(listener + 1, 3), 65_536)
+    if listener >= 0:
+        threading.Thread(target=seccomp.Refusals(listener).serve, daemon=True).start()
 
 
 def _reap_until(worker: int) -> NoReturn:

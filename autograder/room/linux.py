@@ -20,7 +20,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV = 1, 2, 4
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 24, 36, 38, 47
 _MOUNT_ATTR = {MS_RDONLY: 1, MS_NOSUID: 2, MS_NODEV: 4}
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
@@ -85,18 +85,6 @@ def adopt_orphans() -> None:
 def set_dumpable(value: bool) -> None:
     """Say whether this process's ``/proc`` files belong to its user rather than to root."""
     prctl(_PR_SET_DUMPABLE, int(value))
-
-
-def load_seccomp(program: bytes) -> None:
-    """Install a BPF ``program`` as seccomp filter (``SECCOMP_MODE_FILTER``)."""
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
-
-    code = ctypes.create_string_buffer(program, len(program))
-    header = Program(len(program) // 8, ctypes.cast(code, ctypes.c_void_p))
-    pointer = ctypes.cast(ctypes.byref(header), ctypes.c_void_p).value or 0
-    prctl(_PR_SET_SECCOMP, 2, pointer)
 
 
 def drop_capabilities() -> None:

@@ -255,7 +255,7 @@ class Rooms:
 def _borrowing(lender: Engine) -> type[Engine]:
     class Borrowing(Engine):
         def _start(self) -> None:
-            self.isolation = lender.isolation
+            self.isolation, self.lacking = lender.isolation, lender.lacking
             self._supervisor = Supervisor(self.bundle, *lender._warm, self.settings.limits)
 
     return Borrowing

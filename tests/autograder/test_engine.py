@@ -140,12 +140,12 @@ def test_a_grader_error_is_tried_once_more(
         real, calls = engine._supervisor.grade, []
 
         def flaky(submission: Submission, **more: Any) -> Any:
-            outcome = real(submission, **more)
+            outcome, disturbances = real(submission, **more)
             calls.append(outcome)
             if len(calls) == 1:
                 verdict = msgspec.structs.replace(outcome.verdict, status=Standing.GRADER_ERROR)
-                return msgspec.structs.replace(outcome, verdict=verdict)
-            return outcome
+                outcome = msgspec.structs.replace(outcome, verdict=verdict)
+            return outcome, disturbances
 
         monkeypatch.setattr(engine._supervisor, "grade", flaky)
         (outcome,) = engine.grade([hand_in(read_notebook("perfect"))])

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from autograder.errors import RoomError
 from autograder.model import Outcome, Standing, Status
 from autograder.room.host import Room
+from autograder.room.walls import ALL
 from autograder.supervisor import Interrupted, Supervisor
 from autograder.wire import packets
 
@@ -31,11 +31,11 @@ class Script:
     def __init__(self, say: Say) -> None:
         self._say = say
         self._opened: list[tuple[subprocess.Popen[bytes], threading.Thread]] = []
-        self._dying: deque[int] = deque()
-        self.received: list[Any] = []
+        self._dying: list[Room] = []
+        self.walls, self.pid = ALL, os.getpid()
 
     def wait(self) -> packets.Warm:
-        return packets.Warm(0, "A", [])
+        return packets.Warm("A", [])
 
     def open(self, limits: Any, lines: Any = ()) -> Room:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -60,15 +60,22 @@ class Script:
         thread = threading.Thread(target=play, daemon=True)
         thread.start()
         self._opened.append((init, thread))
-        return Room(init.pid, os.pidfd_open(init.pid), ours, output, self._dying.append)
+        host: Any = self
+        return Room(init.pid, os.pidfd_open(init.pid), ours, output, None, host)
+
+    def see_off(self, room: Room) -> None:
+        self._dying.append(room)
+
+    def bury(self, pid: int) -> int:
+        return next(init for init, _ in self._opened if init.pid == pid).wait()
 
     def close(self) -> None:
         for init, thread in self._opened:
             init.kill()
             init.wait()
             thread.join(10)
-        for number in self._dying:
-            os.close(number)
+        for room in self._dying:
+            room.rest()
 
 
 def finished(control: socket.socket, output: int, init: int) -> None:
@@ -107,7 +114,7 @@ def play(course: Any, hand_in: Any, read_notebook: Any) -> Iterator[Callable[...
         chosen = bundle or course.bundle()
         wanted = msgspec.structs.replace(chosen.manifest.limits, **limits)
         supervisor = Supervisor(chosen, *pair, wanted)  # type: ignore[arg-type]
-        return supervisor.grade(hand_in(read_notebook("perfect")), stopped=stopped)
+        return supervisor.grade(hand_in(read_notebook("perfect")), stopped=stopped)[0]
 
     yield grade
     for script in scripts:
@@ -129,14 +136,14 @@ def test_points_come_from_the_manifest_and_the_status_only(play: Callable[..., O
     assert [test.points for test in verdict.questions["q1"].tests] == [1, 0]
 
 
-def test_tests_that_the_manifest_does_not_know_count_nothing(play: Callable[..., Outcome]) -> None:
-    unknown = [
-        packets.Tested("q1", "test_more", Status.PASSED, "", 0.0),
-        packets.Tested("q9", "test_one_more", Status.PASSED, "", 0.0),
-    ]
-    verdict = play(judge=says(*unknown, *verdicts(), packets.Finished())).verdict
-    assert verdict.score == 6 and set(verdict.questions) == {"q1", "q2"}
-    assert len(verdict.questions["q1"].tests) == 2
+@pytest.mark.parametrize(("question", "test"), [("q1", "test_more"), ("q9", "test_one_more")])
+def test_a_judge_that_judges_what_the_manifest_does_not_know_is_the_graders_error(
+    play: Callable[..., Outcome], question: str, test: str
+) -> None:
+    unknown = packets.Tested(question, test, Status.PASSED, "", 0.0)
+    verdict = play(judge=says(unknown, *verdicts(), packets.Finished())).verdict
+    assert (verdict.status, verdict.score) == (Standing.GRADER_ERROR, 0)
+    assert verdict.message == f"room T judged a test that is not in the manifest: {test}"
 
 
 def test_numbers_out_of_bounds_and_long_texts_are_bounded(play: Callable[..., Outcome]) -> None:
@@ -227,7 +234,7 @@ def test_a_students_room_that_says_what_it_should_not_is_ended(
     play: Callable[..., Outcome], data: bytes
 ) -> None:
     outcome = play(student=lambda control, output, init: control.send(data) and None)
-    assert outcome.verdict.notes == ["the notebook ended its own room"]
+    assert outcome.verdict.notes == ["The notebook was stopped: it ended its own room."]
     assert outcome.verdict.status is Standing.GRADED
 
 
@@ -253,7 +260,41 @@ def test_nobody_makes_the_supervisor_remember_without_end(
             packets.send(control, packet)
 
     outcome = play(student=flood, submission_seconds=30.0)
-    assert outcome.verdict.notes[0] == "the notebook ended its own room"
+    assert outcome.verdict.notes[0] == "The notebook was stopped: it ended its own room."
+
+
+class Short:
+    """A control group that has had a process killed for memory."""
+
+    memory_kills = 1
+
+    def kill(self) -> None: ...
+
+    def remove(self) -> None: ...
+
+
+def test_a_memory_kill_explains_the_cell_that_it_cost_even_if_much_was_said_before(
+    course: Any, hand_in: Any, read_notebook: Any
+) -> None:
+    class Crowded(Script):
+        def open(self, limits: Any, lines: Any = ()) -> Room:
+            room = super().open(limits, lines)
+            room._group = Short()  # type: ignore[assignment]
+            return room
+
+    student = Crowded(says(
+        packets.CellStarted(0), packets.CellDone(0, 1, 0.1, ""), packets.CellStarted(1),
+        packets.CellLost(1, -signal.SIGKILL, False), packets.Finished(),
+    ))  # fmt: skip
+    judge = Script(says(*verdicts(), packets.Finished()))
+    supervisor = Supervisor(course.bundle(), student, judge)  # type: ignore[arg-type]
+    outcome, disturbances = supervisor.grade(hand_in(read_notebook("perfect")))
+    assert disturbances == []
+    assert outcome.verdict.remarks == [
+        "Your code used more than 512 MB of memory in code cell 2 (question q1)."
+    ]
+    for script in (student, judge):
+        script.close()
 
 
 def test_files_that_nobody_expects_are_not_taken(play: Callable[..., Outcome]) -> None:
@@ -300,9 +341,9 @@ def test_a_room_that_dies_before_it_is_ready_is_the_graders_error(
             raise RoomError("no room could be opened: no memory")
 
     supervisor = Supervisor(course.bundle(), Refusing(finished), Refusing(finished))  # type: ignore[arg-type]
-    outcome = supervisor.grade(hand_in(read_notebook("perfect")))
+    outcome, disturbances = supervisor.grade(hand_in(read_notebook("perfect")))
     assert outcome.verdict.status is Standing.GRADER_ERROR
-    assert outcome.verdict.message == "no room could be opened: no memory"
+    assert outcome.verdict.message == "no room could be opened: no memory" and not disturbances
     assert (outcome.verdict.score, outcome.verdict.questions) == (0, {})
 
 
@@ -328,7 +369,9 @@ def test_what_is_no_notebook_is_unreadable_and_no_room_is_opened(
     course: Any, hand_in: Any, data: bytes, problem: str, message: str
 ) -> None:
     script = Script(finished)
-    outcome = Supervisor(course.bundle(), script, script).grade(hand_in(data, problem=problem))  # type: ignore[arg-type]
+    supervisor = Supervisor(course.bundle(), script, script)  # type: ignore[arg-type]
+    outcome, disturbances = supervisor.grade(hand_in(data, problem=problem))
+    assert not disturbances
     assert outcome.verdict.status is Standing.UNREADABLE and message in outcome.verdict.message
     assert (outcome.verdict.score, outcome.verdict.possible, outcome.executed) == (0, 6, b"")
     assert script._opened == []

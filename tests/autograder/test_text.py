@@ -1,7 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.text import clean, one_line
+from autograder.text import clean, death, one_line
 
 
 def test_escape_sequences_and_controls_are_gone_and_text_stays() -> None:
@@ -24,3 +25,17 @@ def test_one_line_is_one_line_and_can_be_encoded(text: str) -> None:
 
 def test_other_scripts_are_kept() -> None:
     assert one_line("शर्मा,  प्रिया — 王, 小明 חדד") == "शर्मा, प्रिया — 王, 小明 חדד"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (0, "ended its process with exit code 0"),
+        (7, "ended its process with exit code 7"),
+        (-9, "was killed by SIGKILL"),
+        (-11, "was killed by SIGSEGV"),
+        (-63, "was killed by signal 63"),
+    ],
+)
+def test_a_death_is_told_in_words(code: int, words: str) -> None:
+    assert death(code) == words

@@ -86,6 +86,7 @@ ROOM = (
     ALONE
     + """
 import time
+from pathlib import Path
 from autograder.model import Limits
 from autograder.room import jail
 
@@ -120,9 +121,9 @@ def look():
     time.sleep(1000)
 
 folder = sys.argv[1]
-jail.retreat({"/shown": folder, "/tmp/below": folder})
+shut = jail.Jail({"/shown": folder, "/tmp/below": folder}, Path(folder))
 inlet, outlet = os.pipe()
-pid, pidfd = jail.open_room(Limits(memory_mb=64, disk_mb=8), 1 << 30, {outlet: 1}, look)
+pid, pidfd = shut.open_room(Limits(memory_mb=64, disk_mb=8), 1 << 30, {outlet: 1}, look)
 os.close(outlet)
 said = os.read(inlet, 65536).decode()
 def below(pid):

@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 import pytest
 
 from autograder.room.progress import Progress
-from autograder.room.snapshot import Desk, Watch, _death
+from autograder.room.snapshot import Desk, Watch
 
 
 def given_up(desks: list[Desk]) -> NoReturn:
@@ -47,7 +47,7 @@ def test_cells_that_do_not_exist_are_not_left_out(progress: Progress) -> None:
 
 
 def watch(progress: Progress) -> Watch:
-    return Watch(progress, 10.0, lambda cell, reason: None, given_up)
+    return Watch(progress, 10.0, lambda cell, code, late: None, given_up)
 
 
 def test_a_child_that_has_not_taken_over_yet_is_still_watched(progress: Progress) -> None:
@@ -73,17 +73,3 @@ def test_a_snapshot_that_cannot_be_taken_leaves_the_one_before_it(
     assert progress.owner(1) == 77
     desk.close()
     theirs.close()
-
-
-@pytest.mark.parametrize(
-    ("status", "words"),
-    [
-        (0, "ended its process with exit code 0"),
-        (7 << 8, "ended its process with exit code 7"),
-        (9, "was killed by SIGKILL"),
-        (11 | 128, "was killed by SIGSEGV"),
-        (63, "was killed by signal 63"),
-    ],
-)
-def test_a_death_is_told_in_words(status: int, words: str) -> None:
-    assert _death(status) == words

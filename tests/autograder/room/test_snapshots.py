@@ -26,7 +26,7 @@ def test_a_perfect_notebook_gets_everything_and_no_remark(rooms: Any) -> None:
     verdict = outcome.verdict
     assert scores(outcome) == {"q1": 4, "q2": 2}
     assert (verdict.score, verdict.possible) == (6, 6)
-    assert verdict.notes == [] and verdict.message == ""
+    assert (verdict.notes, verdict.remarks, verdict.message) == ([], [], "")
     assert verdict.isolation in ("A", "A-") and verdict.seconds > 0 and verdict.peak_mb < 512
 
 
@@ -124,7 +124,10 @@ def test_a_cell_that_never_ends_is_interrupted_and_the_notebook_goes_on(
 ) -> None:
     outcome = rooms.grade(name, **SHORT)
     assert scores(outcome) == {"q1": 4, "q2": 2}
-    assert outcome.verdict.notes == ["code cell 4 ran for more than 4 s"]
+    assert outcome.verdict.remarks == [
+        "Your code ran for more than 4 s in code cell 4 (question q2)."
+    ]
+    assert len(outcome.verdict.notes) == 1 and outcome.verdict.notes[0].startswith("code cell 4")
 
 
 def test_a_function_that_never_ends_costs_its_question_only(rooms: Any) -> None:
@@ -143,11 +146,19 @@ def test_replacing_the_graders_tools_gets_nothing(rooms: Any) -> None:
     assert scores(outcome) == {"q1": 0, "q2": 0}
 
 
-@pytest.mark.parametrize("name", ["takes_memory", "floods_output"])
-def test_excess_costs_its_cell_only(rooms: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "notes"),
+    [
+        ("takes_memory", ["code cell 4 raised MemoryError"]),
+        ("floods_output", ["room S printed more than 8 MiB past the shell",
+                           "code cell 4 raised BrokenPipeError"]),
+    ],
+)  # fmt: skip
+def test_excess_costs_its_cell_only(rooms: Any, name: str, notes: list[str]) -> None:
     outcome = rooms.grade(name, **SHORT)
     assert scores(outcome) == {"q1": 4, "q2": 2}
-    assert len(outcome.verdict.notes) == 1 and outcome.verdict.notes[0].startswith("code cell 4")
+    found = [note.replace("_ArrayMemoryError", "MemoryError") for note in outcome.verdict.notes]
+    assert found == notes
 
 
 def test_a_fork_bomb_costs_no_question_that_was_answered(rooms: Any) -> None:
@@ -159,7 +170,9 @@ def test_a_fork_bomb_costs_no_question_that_was_answered(rooms: Any) -> None:
 def test_too_much_memory_together_ends_the_largest_process_only(rooms: Any) -> None:
     outcome = rooms.grade("takes_memory_together", memory_mb=256)
     assert scores(outcome) == {"q1": 4, "q2": 2}
-    assert "a process that took more than 256 MiB was ended" in outcome.verdict.notes
+    assert outcome.verdict.remarks == [
+        "Your code used more than 256 MB of memory in code cell 4 (question q2)."
+    ]
     assert outcome.verdict.peak_mb > 256
 
 
@@ -174,4 +187,4 @@ def test_sabotage_is_the_students_and_never_the_graders_error(rooms: Any, name: 
 def test_a_notebook_that_takes_too_long_altogether_is_ended(rooms: Any) -> None:
     outcome = rooms.grade("loops_for_ever", submission_seconds=6.0)
     assert scores(outcome)["q2"] == 0
-    assert outcome.verdict.notes[0] == "the notebook took more than 6 s"
+    assert outcome.verdict.notes[0] == "The notebook was stopped: it took more than 6 s."

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from autograder.model import Outcome, Standing
 from autograder.room import landlock
+from autograder.room.walls import ALL, NEXT_TO_NONE, WITHOUT_NAMESPACES, Wall, level
 
 
 def printed(outcome: Outcome, cell: int = -1) -> str:
@@ -38,7 +40,8 @@ def test_a_room_knows_nothing_of_the_environment_it_is_started_from(rooms: Any) 
     seen = json.loads(printed(rooms.once("looks_around")))
     assert set(seen["environment"]) <= {
         "HOME", "LANG", "MPLBACKEND", "MPLCONFIGDIR", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
-        "PATH", "PYTHONDONTWRITEBYTECODE", "USER", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK",
+        "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "USER", "KMP_DUPLICATE_LIB_OK",
+        "KMP_INIT_AT_FORK",
     }  # fmt: skip
     assert seen["environment"]["HOME"] == "/room" and seen["arguments"] == ["notebook"]
     assert "canary" not in json.dumps(seen) and str(Path.cwd()) not in json.dumps(seen["status"])
@@ -101,7 +104,7 @@ def test_the_memory_of_a_room_holds_neither_tests_nor_secrets(rooms: Any) -> Non
 
 
 def left_over(warm: Any) -> list[psutil.Process]:
-    warm._bury()
+    warm.bury_dead()
     children = psutil.Process(warm._process.pid).children(recursive=True)
     return [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
 
@@ -129,3 +132,27 @@ def test_a_room_has_its_public_files_and_can_use_them(rooms: Any) -> None:
 def test_the_judge_sees_the_course_and_nothing_of_the_student(rooms: Any, course: Any) -> None:
     outcome = rooms.grade("perfect", course.bundle("sees"))
     assert outcome.verdict.score == 1, outcome.verdict.questions["sees"].tests[0].message
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected", "lacks"),
+    [
+        (ALL, "A", 0),
+        (ALL - {Wall.GROUP}, "A", 0),
+        (ALL - {Wall.WATCH}, "A", 0),
+        (ALL - {Wall.LANDLOCK}, "A-", 1),
+        (ALL - {Wall.NETWORK}, "B", 1),
+        (WITHOUT_NAMESPACES, "B", 4),
+        (WITHOUT_NAMESPACES - {Wall.LANDLOCK}, "0", 5),
+        (ALL - {Wall.LANDLOCK, Wall.SECCOMP}, "0", 2),
+        (ALL - {Wall.PRIVILEGES}, "0", 1),
+        (ALL - {Wall.LIMITS}, "0", 1),
+        (NEXT_TO_NONE, "0", 6),
+        (frozenset[Wall](), "0", 8),
+    ],
+)
+def test_the_level_of_a_room_is_that_of_the_walls_that_stand(
+    standing: frozenset[Wall], expected: str, lacks: int
+) -> None:
+    found, lacking = level(standing)
+    assert (found, len(lacking)) == (expected, lacks)

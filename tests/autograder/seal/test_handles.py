@@ -257,9 +257,9 @@ def test_leaving_is_an_error_of_the_student_and_ends_nothing(
     beside: Beside, error: BaseException
 ) -> None:
     env = Environment(beside({"f": fails_with(error), "ok": lambda: 1}))
-    with pytest.raises(StudentExit):
+    with pytest.raises(StudentExit) as caught:
         env["f"]()
-    assert env["ok"]() == 1
+    assert caught.value.code == 0 and env["ok"]() == 1
 
 
 @pytest.mark.parametrize("value", [math, iter([1]).__reduce__ and os])
@@ -446,8 +446,21 @@ def test_silence_is_a_timeout_for_good(hostile: Callable[[Sends], Link]) -> None
 def test_hanging_up_is_an_exit_for_good(hostile: Callable[[Sends], Link]) -> None:
     link = hostile(lambda line: line.shutdown(socket.SHUT_RDWR))
     for _ in range(2):
-        with pytest.raises(StudentExit):
+        with pytest.raises(StudentExit) as caught:
             link.ask(m.Look("f"))
+        assert caught.value.code == -9
+
+
+@pytest.mark.parametrize(
+    ("code", "known", "words"),
+    [(-11, -11, "was killed by SIGSEGV"), (3, 3, "exit code 3"), (0, -9, "exit code 0")],
+)
+def test_a_process_that_died_says_how(
+    hostile: Callable[[Sends], Link], code: int, known: int, words: str
+) -> None:
+    with pytest.raises(StudentExit, match=words) as caught:
+        hostile(framed(["Crashed", code])).ask(m.Look("f"))
+    assert caught.value.code == known
 
 
 def test_too_much_altogether_ends_the_line(

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from otter.test_files.exception_test import ExceptionTestFile
 
 from autograder.model import Status
 from autograder.seal import judge
-from autograder.wire import packets
+from autograder.seal.handles import Link, StudentExit
+from autograder.wire import frames, messages, packets
 
 HEAD = "from otter.test_files import test_case\nOK_FORMAT = False\nname = 'q'\npoints = 10\n\n"
 Report = list[tuple[str, Status, str]]
@@ -123,6 +125,36 @@ def test_one_failure_does_not_keep_the_other_tests_from_running(
     tests = one("f()") + one("assert True").replace("test_it", "test_other")
     report = judged(tests, {"f": raises(SystemExit())})
     assert [status for _, status, _ in report] == [Status.ERROR, Status.PASSED]
+
+
+@pytest.mark.parametrize(
+    ("names", "missing", "died"),
+    [
+        ({"f": len}, True, 0),
+        ({"f": len, "g": len}, False, 0),
+        ({"f": raises(SystemExit(1)), "g": len}, False, 0),
+        ({"f": raises(StudentExit("died", -11)), "g": len}, False, 0),
+    ],
+)
+def test_the_supervisor_is_told_what_is_missing_and_that_nothing_died(
+    tmp_path: Path, beside: Callable[..., Any], names: dict[str, Any], missing: bool, died: int
+) -> None:
+    (tmp_path / "q.py").write_text(HEAD + one("f('x')\ng('x')", "f, g"))
+    (case,) = ExceptionTestFile.from_file(str(tmp_path / "q.py")).test_cases
+    tested = judge._run(case.body, beside(names))
+    assert (tested.missing, tested.died) == (missing, died)
+
+
+@pytest.mark.parametrize("code", [-9, -11, 3])
+def test_the_supervisor_is_told_how_the_students_process_died(tmp_path: Path, code: int) -> None:
+    (tmp_path / "q.py").write_text(HEAD + one("f"))
+    (case,) = ExceptionTestFile.from_file(str(tmp_path / "q.py")).test_cases
+    ours, theirs = socket.socketpair()
+    frames.send(theirs, msgspec.msgpack.encode(messages.Crashed(code)))
+    tested = judge._run(case.body, Link(ours, lambda: time.monotonic() + 30))
+    assert (tested.died, tested.status, tested.missing) == (code, Status.ERROR, False)
+    for end in (ours, theirs):
+        end.close()
 
 
 def test_no_answer_in_time_is_a_timeout(judged: Callable[..., Report]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from autograder.model import Limits, Status
+from autograder.model import Limit, Limits, Status
 from autograder.wire import packets
 
 
@@ -33,6 +33,27 @@ def test_descriptors_travel_with_a_packet(pair: tuple[socket.socket, socket.sock
         os.close(number)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        packets.CellDone(3, 4, 1.5, "MemoryError", Limit.MEMORY),
+        packets.CellDone(3, 4, 1.5, ""),
+        packets.CellLost(3, -9, late=True),
+        packets.Tested("q1", "test_one", Status.ERROR, "", 0.5, missing=True, died=-11),
+        packets.OpenRoom(Limits(files=7), groups=2),
+        packets.Bury(77),
+        packets.Buried(-9),
+        packets.Warm("B", ["a network of its own"]),
+    ],
+    ids=lambda packet: type(packet).__name__,
+)
+def test_every_field_of_a_packet_arrives(
+    pair: tuple[socket.socket, socket.socket], sent: packets.Packet
+) -> None:
+    packets.send(pair[0], sent)
+    assert packets.receive(pair[1], packets.Packet) == (sent, [])
+
+
 @pytest.mark.parametrize("size", [0, 1, 48 * 1024, 48 * 1024 + 1, 1_000_000])
 def test_a_file_in_pieces_can_be_put_together_again(size: int) -> None:
     data = os.urandom(size)
@@ -57,8 +78,13 @@ def test_a_packet_of_another_type_is_refused(pair: tuple[socket.socket, socket.s
         msgspec.msgpack.encode({"type": "CellStarted", "index": True}),
         msgspec.msgpack.encode({"type": "CellStarted", "index": "1"}),
         msgspec.msgpack.encode({"type": "CellStarted"}),
+        msgspec.msgpack.encode({"type": "CellLost", "index": 1, "code": -9, "late": 1}),
+        msgspec.msgpack.encode(
+            {"type": "CellDone", "index": 1, "count": 1, "seconds": 0.1, "problem": "",
+             "limit": "patience"}
+        ),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_packet_is_refused(
     pair: tuple[socket.socket, socket.socket], data: bytes
 ) -> None:
