@@ -32,6 +32,12 @@ class Standing(StrEnum):
     GRADER_ERROR = "grader_error"
 
 
+UNSEALED = "0"
+"""Isolation level of rooms without walls."""
+WATERMARK = "Graded without isolation: not for the record"
+"""What every page says of such a verdict."""
+
+
 class Student(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the roster, as the gradebook spells it."""
 
@@ -135,6 +141,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence on what happened to the submission as a whole, if anything did."""
     notes: list[str] = []
     """Further remarks for staff: cells that failed or ran out of time, missing files."""
+    remarks: list[str] = []
+    """Sentences for the student: which limit the notebook met, and where."""
+    lacking: list[str] = []
+    """What the rooms lacked of level A, one phrase each."""
     source: str = ""
     attempt: int = 1
     late: bool = False
@@ -146,6 +156,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether submitted weights were removed, so that the notebook trained afresh."""
     key: str = ""
     """Result key: hash of submission, bundle, environment and seed."""
+
+    @property
+    def unsealed(self) -> bool:
+        """Whether the rooms had no walls, so that the score proves nothing."""
+        return self.isolation == UNSEALED
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
