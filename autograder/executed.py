@@ -150,7 +150,7 @@ class _Sieve:
 
     def _rich(self, output: _Output) -> Iterator[dict[str, Any]]:
         data = self._data({kind: _joined(value) for kind, value in output.data.items()})
-        tidy = {"output_type": output.output_type, "data": data, "metadata": {}}
+        tidy: dict[str, Any] = {"output_type": output.output_type, "data": data, "metadata": {}}
         if output.output_type == "execute_result":
             tidy["execution_count"] = output.execution_count
         yield tidy

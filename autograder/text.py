@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-ANSI = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\-_])"
-)
+ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 """Terminal escape sequences: CSI, OSC and the other strings, two-byte ones (ECMA-48 §5).
 
 A string that nothing ends is taken to end with its line, so that it cannot swallow what follows.

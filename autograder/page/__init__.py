@@ -130,7 +130,7 @@ def _renderer() -> MarkdownIt:
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    renderer.use(dollarmath_plugin)
+    renderer.use(dollarmath_plugin, double_inline=True)
     for name, rule in (
         ("link_open", _link_open), ("link_close", _link_close), ("image", _image),
         ("math_inline", _formula), ("math_inline_double", _formula), ("math_block", _formula),
