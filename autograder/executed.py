@@ -126,6 +126,7 @@ class _Sieve:
 
     def __init__(self) -> None:
         self._pixels, self._tags = MAX_PIXELS, MAX_TAGS
+        self._sanitiser = markup.Sanitiser(self._picture)
 
     def outputs(self, output: _Output) -> Iterator[dict[str, Any]]:
         """The output, and a remark if a part of it was left out."""
@@ -175,7 +176,7 @@ class _Sieve:
 
     def _html(self, text: str) -> str:
         self._tags -= text.count("<")
-        return markup.html(text, self._picture) if self._tags >= 0 else ""
+        return self._sanitiser.html(text) if self._tags >= 0 else ""
 
     def _picture(self, kind: str, data: object) -> str | None:
         found = picture(kind, data)

@@ -47,45 +47,50 @@ _LINK = re.compile(rf"\](?=\((?!{_TARGET})|:(?!{_TARGET}))")
 _IMAGE = re.compile(rf"!(?=\[)(?!\[[^\[\]\n]*\]\((?:attachment:[\w.-]+\)|{_PATH}))")
 
 
-def html(text: str, picture: Callable[[str, str], str | None]) -> str:
-    """Keep the tables, text and checked pictures of a piece of HTML, and nothing that acts.
+class Sanitiser:
+    """Keeps the tables, text and checked pictures of HTML, and nothing that acts.
 
-    There are no scripts, styles, forms, links or addresses in what is returned: an image is data
-    or is gone. Of classes only pandas' own and those of rendered Markdown are kept, and no ``id``,
-    so that nothing in the surrounding page can be imitated.
+    There are no scripts, styles, forms, links or addresses in what it returns: an image is data
+    or is gone. Of classes only pandas' own and those of rendered Markdown are kept, and no
+    ``id``, so that nothing in the surrounding page can be imitated.
 
     Args:
-        text: As the student's code made it.
         picture: Checks a picture: of its MIME type and base64, returns base64 or ``None``.
-
-    Returns:
-        The HTML, or nothing if it shows nothing or has more than ``MAX_TAGS`` tags.
     """
-    if text.count("<") > MAX_TAGS:
-        return ""
 
-    def attribute(tag: str, name: str, value: str) -> str | None:
+    def __init__(self, picture: Callable[[str, str], str | None]) -> None:
+        self._picture = picture
+        self._cleaner = nh3.Cleaner(
+            tags=_TAGS,
+            attributes=_ATTRIBUTES,
+            attribute_filter=self._attribute,
+            allowed_classes=_CLASSES,
+            clean_content_tags=_DROPPED,
+            url_schemes={"data"},
+            link_rel=None,
+        )
+
+    def html(self, text: str) -> str:
+        """Return what is harmless of a piece of HTML.
+
+        Returns:
+            HTML, or nothing if it shows nothing or had more than ``MAX_TAGS`` tags.
+        """
+        if text.count("<") > MAX_TAGS:
+            return ""
+        tidy = self._cleaner.clean(_without_tex(stripped(text)))
+        # character references have become characters; one at a time they can be taken out of HTML
+        tidy = HARMFUL.sub("", tidy)
+        return tidy if "src=" in tidy or re.sub(r"<[^>]*>|\s+", "", tidy) else ""
+
+    def _attribute(self, tag: str, name: str, value: str) -> str | None:
         if name == "src":
             found = _DATA.fullmatch(value)
-            data = picture(found[1], found[2]) if found else None
+            data = self._picture(found[1], found[2]) if found else None
             return f"data:{found[1]};base64,{data}" if found and data else None
         if name in {"alt", "scope", "class"}:
             return value
         return value if re.fullmatch("[0-9]{1,4}", value, re.ASCII) else None
-
-    tidy = nh3.clean(
-        _without_tex(stripped(text)),
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        attribute_filter=attribute,
-        allowed_classes=_CLASSES,
-        clean_content_tags=_DROPPED,
-        url_schemes={"data"},
-        link_rel=None,
-    )
-    # character references have become characters; one at a time they can be taken out of HTML
-    tidy = HARMFUL.sub("", tidy)
-    return tidy if "src=" in tidy or re.sub(r"<[^>]*>|\s+", "", tidy) else ""
 
 
 def markdown(source: str) -> str:

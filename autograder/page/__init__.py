@@ -29,9 +29,11 @@ __all__ = ["render"]
 
 MAX_TEXT = 200_000
 """Characters of one text that are shown."""
-MAX_MARKDOWN = 10_000
-"""Characters of one text cell that is rendered: the time that takes grows with their square."""
-ALL_MARKDOWN = 100_000
+MAX_MARKDOWN = 6_000
+"""Characters of one text cell that is rendered."""
+MAX_BRACKETS = 200
+"""Opening brackets in it: the time to find links grows with their number times the length."""
+ALL_MARKDOWN = 60_000
 """Characters of all text cells that are rendered; further ones are shown as they were written."""
 
 
@@ -73,11 +75,13 @@ def _cells(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         if cell["cell_type"] == "code":
             number += 1
             shown.append(_code(cell, number))
-        elif cell["cell_type"] == "markdown" and len(source) <= min(MAX_MARKDOWN, left):
+            continue
+        rendered = ""
+        short = len(source) <= min(MAX_MARKDOWN, left) and source.count("[") <= MAX_BRACKETS
+        if cell["cell_type"] == "markdown" and short:
             left -= len(source)
-            shown.append({"kind": "markdown", "html": _markdown(cell)})
-        else:
-            shown.append({"kind": "text", "source": _cut(source)})
+            rendered = _markdown(cell)
+        shown.append({"kind": "text", "html": rendered, "source": _cut(source)})
     return shown
 
 
@@ -102,7 +106,7 @@ def _output(output: dict[str, Any]) -> dict[str, Any]:
         lines = output["traceback"] or [f"{output['ename']}: {output['evalue']}"]
         return {"text": _cut("\n".join(lines)), "error": True}
     data = output["data"]
-    if "text/html" in data and (tidy := _harmless(data["text/html"])):
+    if "text/html" in data and (tidy := _sanitiser().html(data["text/html"])):
         return {"html": tidy}
     plain = data.get("text/plain", "")
     for kind in ("image/png", "image/jpeg"):
@@ -116,12 +120,14 @@ def _cut(text: str) -> str:
     return f"{text[:MAX_TEXT]}…\n[{more} more characters in executed.ipynb]" if more > 0 else text
 
 
-def _harmless(text: str) -> str:
-    return markup.html(text, lambda kind, data: data)
+@functools.cache
+def _sanitiser() -> markup.Sanitiser:
+    return markup.Sanitiser(lambda kind, data: data)
 
 
 def _markdown(cell: dict[str, Any]) -> str:
-    return _harmless(_renderer().render(cell["source"], {"pictures": cell.get("attachments", {})}))
+    pictures = {"pictures": cell.get("attachments", {})}
+    return _sanitiser().html(_renderer().render(cell["source"], pictures))
 
 
 @functools.cache

@@ -92,7 +92,9 @@ def test_from_a_folder_to_a_gradebook_for_canvas(run: Run, grade: Run, folder: P
     assert result.exit_code == 0, result.output
     assert "3 graded, 0 as before:" in result.output and "autograder report" in result.output
     assert "1 handed in nothing" in result.stderr and "try-out" not in result.stderr
-    assert (folder / "out" / "results" / "101" / "executed.ipynb").is_file()
+    own = folder / "out" / "results" / "101"
+    assert (own / "executed.ipynb").is_file()
+    assert "code cell 1" in (own / "executed.html").read_text()
 
     result = run("report", "--results", "out")
     assert result.exit_code == 0, result.output

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from autograder.markup import MAX_TAGS, html, markdown
+from autograder.markup import MAX_TAGS, Sanitiser, markdown
 
 DATA = "QUJD"
 
 
 def tidy(text: str) -> str:
-    return html(text, lambda kind, data: data if data == DATA else None)
+    return Sanitiser(lambda kind, data: data if data == DATA else None).html(text)
 
 
 class Tags(HTMLParser):
