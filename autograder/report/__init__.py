@@ -18,6 +18,7 @@ from autograder.model import WATERMARK, Verdict
 from autograder.report.attention import attention
 from autograder.report.chart import histogram
 from autograder.report.statistics import failures, headline, levels, questions, students
+from autograder.text import one_line
 
 __all__ = ["render", "report"]
 
@@ -71,6 +72,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
+    environment.filters["line"] = one_line
     return environment.get_template("page.jinja").render(
         _facts(verdicts, manifest, intake, provenance or {})
     )

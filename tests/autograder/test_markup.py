@@ -41,7 +41,7 @@ HOSTILE_HTML = [
     "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>", "<!--><script>x</script>",
     "<td background=http://evil.example>b", "<video src=x></video>", "<details ontoggle=x open>b",
     "<i title='\x1b]'>\" onmouseover=alert(1) x=\"\x07", "<img alt='\x1b[<' src=x>\x1b]\" onload=x",
-    "<img alt='&#27;]' src='data:image/png;base64,QUJD'>\" onload=alert(1) \x07",
+    "<img alt='&#27;]' src='data:image/png;base64,QUJD'>&#7;\" onload=alert(1) <b>x</b>",
 ]  # fmt: skip
 
 

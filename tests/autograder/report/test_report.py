@@ -210,6 +210,17 @@ def test_staff_see_what_rooms_lacked_of_full_isolation() -> None:
     assert "isolation A</p>" in sealed and "the rooms lacked" not in sealed
 
 
+def test_no_control_character_of_any_name_is_in_the_page() -> None:
+    evil = "a\x1b[31mb\x9b\u202ec"
+    found = Intake(
+        submissions=[], missing=[Student(id="7", name=evil, section=evil)],
+        unmatched=[Unmatched(source=evil, reason=evil)],
+        unused=[Unmatched(source=evil, reason=evil)],
+    )  # fmt: skip
+    page = render([verdict("1", P, F, name=evil, message=evil)], MANIFEST, intake=found)
+    assert not set(page) & set("\x1b\x9b\u202e") and page.count("abc") >= 7
+
+
 def test_remarks_for_the_student_are_shown_to_staff_too() -> None:
     (case,) = attention([verdict("1", P, P, remarks=["Code cell 3 ran for more than 90 s."])])
     assert (case.kind, case.why) == ("remark", ["Code cell 3 ran for more than 90 s."])
