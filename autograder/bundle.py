@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,15 @@ from autograder.model import Limits
 
 FORMAT = 1
 """Version of the manifest's layout."""
+
+
+class Visibility(StrEnum):
+    """When students see something, in the words of Gradescope's ``results.json``."""
+
+    HIDDEN = "hidden"
+    AFTER_DUE_DATE = "after_due_date"
+    AFTER_PUBLISHED = "after_published"
+    VISIBLE = "visible"
 
 
 class TestEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +36,8 @@ class TestEntry(msgspec.Struct, frozen=True, kw_only=True):
     hidden: bool
     label: str = ""
     """What the test looks at, safe to show to students: first line of the test's docstring."""
+    failure_message: str = ""
+    """What the author has to say to students who fail it."""
 
 
 class RubricItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +82,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Files students hand in beside the notebook (weights)."""
     public_files: list[str] = []
     """Files beside the student notebook, by path relative to it; put into room S by the grader."""
+    hidden_feedback: Visibility = Visibility.HIDDEN
+    """When students see which hidden tests they passed."""
     hashes: dict[str, str] = {}
     """SHA-256 of the bundle's other files and of each file in ``assignments/NAME/``."""
 

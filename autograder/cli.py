@@ -38,11 +38,12 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         from autograder.errors import AutograderError, IsolationError, RoomError
+        from autograder.text import one_line
 
         try:
             return super().invoke(ctx)
         except AutograderError as error:
-            click.echo(f"autograder: {error}", err=True)
+            click.echo(f"autograder: {one_line(str(error), 4000)}", err=True)
             ctx.exit(INFRASTRUCTURE if isinstance(error, IsolationError | RoomError) else USAGE)
 
 
@@ -192,12 +193,16 @@ def export() -> None:
 @click.option("--assignment", required=True, metavar="TITLE (ID)", help="The column to fill.")
 @click.option("--out", type=_FILE, required=True, help="The CSV file for Canvas to import.")
 @click.option("--dry-run", is_flag=True, help="Print what would change and write nothing.")
+@click.option("--confirm-unsealed", is_flag=True,
+              help="Write grades that were given without isolation, too.")  # fmt: skip
 @_RESULTS
-def canvas(gradebook: Path, assignment: str, out: Path, dry_run: bool, folder: Path) -> None:
+def canvas(gradebook: Path, assignment: str, out: Path, dry_run: bool, confirm_unsealed: bool,
+           folder: Path) -> None:  # fmt: skip
     """Fill your own exported gradebook with the grades, for Canvas to import."""
     from autograder.session import load
 
-    _export(load(folder), gradebook, assignment, out, dry_run=dry_run)
+    _export(load(folder), gradebook, assignment, out, dry_run=dry_run,
+            confirm_unsealed=confirm_unsealed)  # fmt: skip
 
 
 @main.command()
@@ -293,21 +298,22 @@ def _grade(session: Session, settings: Settings) -> list[Verdict]:
 
 def _print_summary(session: Session, verdicts: list[Verdict], as_json: bool) -> None:
     from autograder.terminal import counts
+    from autograder.text import escaped, one_line
 
     if as_json:
         import json
 
-        print(json.dumps(_summary(session, verdicts), ensure_ascii=False, indent=2))
+        print(escaped(json.dumps(_summary(session, verdicts), ensure_ascii=False, indent=2)))
         return
     done = f"{session.progress.done} graded, {session.progress.cached} as before"
     click.echo(f"{done}:  {counts(session.progress)}")
     for unmatched in session.intake.unmatched:
-        click.echo(f"? {unmatched.source}: {unmatched.reason}", err=True)
+        click.echo(f"? {one_line(f'{unmatched.source}: {unmatched.reason}', 500)}", err=True)
     for verdict in verdicts:
         if verdict.status == "grader_error":
             log = session.out / "results" / verdict.student / "log.txt"
-            problem = f"ours, not the student's: {verdict.message} See {log}"
-            click.echo(f"! {verdict.name}: {problem}", err=True)
+            problem = f"ours, not the student's: {one_line(verdict.message, 1000)} See {log}"
+            click.echo(f"! {one_line(verdict.name)}: {problem}", err=True)
     click.echo(
         f"Results: {session.out / 'results'}    Next: autograder report --results {session.out}"
     )
@@ -360,20 +366,26 @@ def _report(graded: Graded, path: Path) -> Path:
     )
 
 
-def _export(graded: Graded, gradebook: Path, assignment: str, out: Path, *, dry_run: bool) -> None:
+def _export(graded: Graded, gradebook: Path, assignment: str, out: Path, *, dry_run: bool,
+            confirm_unsealed: bool) -> None:  # fmt: skip
     from autograder.canvas.export import changes, write
     from autograder.gradebook import read
+    from autograder.text import one_line
 
     book = read(gradebook)
-    plan = changes(book, assignment, graded.verdicts, graded.manifest)
-    click.echo(f"{plan.column.header}: {len(plan.changed)} of {len(plan.rows)} grades change")
+    plan = changes(book, assignment, graded.verdicts, graded.manifest,
+                   confirm_unsealed=confirm_unsealed)  # fmt: skip
+    click.echo(
+        f"{one_line(plan.column.header)}: {len(plan.changed)} of {len(plan.rows)} grades change"
+    )
     for row in plan.rows:
         mark = "→" if row.changes else "="
-        click.echo(f"  {row.student.name:32} {row.before or 'no grade':>10} {mark} {row.after}")
+        name, before = one_line(row.student.name), one_line(row.before, 20) or "no grade"
+        click.echo(f"  {name:32} {before:>10} {mark} {row.after}")
     for left in plan.left_out:
-        click.echo(f"  {left.name:32} left out: {left.reason}")
+        click.echo(f"  {one_line(left.name):32} left out: {left.reason}")
     for warning in plan.warnings:
-        click.echo(f"  note: {warning}", err=True)
+        click.echo(f"  note: {one_line(warning, 4000)}", err=True)
     if not dry_run:
         write(book, plan, out)
         click.echo(f"Written: {out}. Import it in Canvas: Grades → Import.")

@@ -32,6 +32,12 @@ class Standing(StrEnum):
     GRADER_ERROR = "grader_error"
 
 
+UNSEALED = "0"
+"""Isolation level of rooms without walls."""
+WATERMARK = "Graded without isolation: not for the record"
+"""What every page says of such a verdict."""
+
+
 class Student(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the roster, as the gradebook spells it."""
 
@@ -167,6 +173,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether submitted weights were removed, so that the notebook trained afresh."""
     key: str = ""
     """Result key: hash of submission, bundle, environment and seed."""
+
+    @property
+    def unsealed(self) -> bool:
+        """Whether the rooms had no walls, so that the score proves nothing."""
+        return self.isolation == UNSEALED
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,10 @@
 """One student's folder of results: for staff, for Gradescope, and nothing hidden for students.
 
 ``results.json`` follows Gradescope's specification (gradescope-autograders.readthedocs.io,
-"Autograder specifications"). It says of hidden tests only what the manifest's label says, which
-the assignment's author wrote to be shown, never what happened inside.
+"Autograder specifications"). Of hidden tests it holds what the assignment's author wrote to be
+shown, and when is the manifest's ``hidden_feedback``. What happened inside a hidden test is never
+in it: no exception, no message of an assertion, no time that it took, and a test that ran out of
+time or memory reads like one that failed.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from typing import Any
 
 import msgspec
 
-from autograder.bundle import Manifest
+from autograder import page
+from autograder.bundle import Manifest, TestEntry, Visibility
 from autograder.errors import StoreError
 from autograder.files import write_atomically
 from autograder.model import (
+    WATERMARK,
     Outcome,
     QuestionVerdict,
     Standing,
@@ -25,13 +29,18 @@ from autograder.model import (
     Verdict,
     plain_name,
 )
-from autograder.text import clean
+from autograder.text import clean, escaped, stripped
 
 OUR_FAULT = "This could not be graded through no fault of yours; the course staff will see to it."
+_LATER = {
+    Visibility.HIDDEN: "are not shown",
+    Visibility.AFTER_DUE_DATE: "are shown after the due date",
+    Visibility.AFTER_PUBLISHED: "are shown when grades are published",
+}
 
 
 def write(folder: Path, outcome: Outcome, manifest: Manifest) -> Path:
-    """Write ``folder/<student key>/``: verdict, Gradescope's results, notebook and log.
+    """Write ``folder/<student key>/``: verdict, Gradescope's results, notebook, page and log.
 
     Args:
         folder: The folder of all students' results.
@@ -49,10 +58,11 @@ def write(folder: Path, outcome: Outcome, manifest: Manifest) -> Path:
         raise StoreError(f"{verdict.student!r} cannot be the name of a student's folder.")
     own = folder / verdict.student
     files = {
-        "verdict.json": msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n",
+        "verdict.json": _json(msgspec.to_builtins(verdict)),
         "results.json": _json(gradescope(verdict, manifest)),
         "executed.ipynb": outcome.executed,
-        "log.txt": outcome.log.encode("utf-8", "replace"),
+        "executed.html": _page(outcome, manifest),
+        "log.txt": stripped(outcome.log).encode(),
     }
     try:
         for name, data in files.items():
@@ -68,11 +78,14 @@ def write(folder: Path, outcome: Outcome, manifest: Manifest) -> Path:
 def gradescope(verdict: Verdict, manifest: Manifest) -> dict[str, Any]:
     """Return a verdict as Gradescope's ``results.json``.
 
+    Its time is that of the notebook's own cells, which ended before any hidden test began: the
+    time of all could be made to tell what a hidden test asked.
+
     A submission that our own failure left ungraded has no score, which Gradescope shows as a
     failed autograder: a zero would look like a grade.
     """
     common = {
-        "execution_time": round(verdict.seconds, 2),
+        "execution_time": round(verdict.cells_seconds, 2),
         "stdout_visibility": "hidden",
         "output_format": "text",
         "tests": [
@@ -83,11 +96,18 @@ def gradescope(verdict: Verdict, manifest: Manifest) -> dict[str, Any]:
     }
     if verdict.status is Standing.GRADER_ERROR:
         return {"output": OUR_FAULT, **common, "tests": []}
-    return {"score": round(verdict.score, 4), "output": summary(verdict), **common}
+    said = [*([f"{WATERMARK}."] if verdict.unsealed else []),
+            summary(verdict, manifest.hidden_feedback), *map(clean, verdict.remarks)]  # fmt: skip
+    return {"score": round(verdict.score, 4), "output": "\n".join(said), **common}
 
 
-def summary(verdict: Verdict) -> str:
-    """Say what a student may know: never that all is well while checks are hidden."""
+def summary(verdict: Verdict, feedback: Visibility = Visibility.HIDDEN) -> str:
+    """Say what a student may know: never that all is well while checks are hidden.
+
+    Args:
+        verdict: Of the submission.
+        feedback: When hidden tests are shown; until then, not even how many were passed is said.
+    """
     if verdict.status is Standing.UNREADABLE:
         return clean(verdict.message) or "No notebook could be read in what you handed in."
     tests = [test for question in verdict.questions.values() for test in question.tests]
@@ -95,32 +115,41 @@ def summary(verdict: Verdict) -> str:
     passed = sum(test.status is Status.PASSED for test in seen)
     text = f"{passed} of {len(seen)} visible checks passed."
     hidden = [test for test in tests if test.hidden]
-    if hidden:
+    if hidden and feedback is Visibility.VISIBLE:
+        passed = sum(test.status is Status.PASSED for test in hidden)
+        text += f" {passed} of {len(hidden)} hidden checks passed."
+    elif hidden:
         worth = sum(test.possible for test in hidden)
-        text += f" {len(hidden)} more checks, worth {worth:g} points, are not shown."
+        text += f" {len(hidden)} more checks, worth {worth:g} points, {_LATER[feedback]}."
     return text
 
 
 def _entries(name: str, question: QuestionVerdict, manifest: Manifest) -> list[dict[str, Any]]:
-    labels = {test.name: test.label for one in manifest.questions if one.name == name
-              for test in one.tests}  # fmt: skip
+    known = {test.name: test for one in manifest.questions if one.name == name
+             for test in one.tests}  # fmt: skip
     return [
-        _entry(f"{name}.{number}", test, labels.get(test.name, ""))
+        _entry(f"{name}.{number}", test, known.get(test.name), manifest.hidden_feedback)
         for number, test in enumerate(question.tests, 1)
     ]
 
 
-def _entry(number: str, test: TestVerdict, label: str) -> dict[str, Any]:
+def _entry(
+    number: str, test: TestVerdict, known: TestEntry | None, feedback: Visibility
+) -> dict[str, Any]:
+    label = known.label if known else ""
     entry = {
         "name": f"{number} {label or ('a hidden check' if test.hidden else test.name)}",
         "number": number,
         "score": round(test.points, 4),
         "max_score": round(test.possible, 4),
         "status": "passed" if test.status is Status.PASSED else "failed",
-        "visibility": "hidden" if test.hidden else "visible",
+        "visibility": str(feedback if test.hidden else Visibility.VISIBLE),
     }
     if not test.hidden:
         entry["output"] = _output(test)
+    elif feedback is not Visibility.HIDDEN:
+        failed = test.status is not Status.PASSED
+        entry["output"] = known.failure_message if known and failed else ""
     return entry
 
 
@@ -136,4 +165,10 @@ def _output(test: TestVerdict) -> str:
 
 
 def _json(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    return escaped(json.dumps(value, indent=2, ensure_ascii=False)).encode() + b"\n"
+
+
+def _page(outcome: Outcome, manifest: Manifest) -> bytes:
+    if not outcome.executed:
+        return b""
+    return page.render(outcome.executed, outcome.verdict, manifest).encode("utf-8", "replace")

@@ -77,6 +77,7 @@ def make_manifest(
         otter_zip=archive_name(name),
         questions=questions,
         limits=sources.limits,
+        hidden_feedback=sources.hidden_feedback,
         helpers=recipe.helpers,
         expected_files=recipe.expected_files,
         public_files=sorted(set(student) & _files(archive) - PAPERS),
@@ -121,6 +122,7 @@ def _autograded(question: master.Question, file: ExceptionTestFile) -> Question:
             points=float(case.points or 0),
             hidden=bool(case.hidden),
             label=label_of(case.body.test_func.__doc__),
+            failure_message=case.failure_message or "",
         )
         for case in file.test_cases
     ]

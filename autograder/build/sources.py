@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from autograder.bundle import RubricItem
+from autograder.bundle import RubricItem, Visibility
 from autograder.errors import BuildError
 from autograder.model import Limits, plain_name
 
@@ -26,6 +26,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     expected_files: list[str] = []
     stage: dict[str, str] = {}
     limits: dict[str, float] = {}
+    feedback: dict[str, str] = {}
     rubric: dict[str, list[Criterion]] = {}
     given: list[str] = []
     """Functions and classes of public modules that share code with hidden ones on purpose."""
@@ -87,6 +88,11 @@ class Sources:
         return {name: file.read_bytes() for name, file in files.items()}
 
     @property
+    def hidden_feedback(self) -> Visibility:
+        """When students see which hidden tests they passed: never, unless the recipe says so."""
+        return Visibility(self.recipe.feedback.get("hidden", Visibility.HIDDEN))
+
+    @property
     def limits(self) -> Limits:
         """The limits, with the recipe's overrides."""
         return msgspec.convert(self.recipe.limits, Limits, strict=False)
@@ -125,7 +131,18 @@ def _recipe(file: Path, name: str) -> Recipe:
     if unknown:
         known = ", ".join(Limits.__struct_fields__)
         raise _error(name, f"limits: no such limit: {', '.join(unknown)} (there are {known}).")
+    _check_feedback(name, recipe.feedback)
     return recipe
+
+
+def _check_feedback(name: str, feedback: dict[str, str]) -> None:
+    unknown = sorted(set(feedback) - {"hidden"})
+    if unknown:
+        raise _error(name, f"feedback: no such key: {', '.join(unknown)} (there is hidden).")
+    known = [str(value) for value in Visibility]
+    if feedback.get("hidden", known[0]) not in known:
+        said = f"feedback: hidden = {feedback['hidden']!r} is none of {', '.join(known)}."
+        raise _error(name, said)
 
 
 def _error(name: str, problem: str) -> BuildError:

@@ -3,6 +3,10 @@
 The file has the identity columns and one assignment, copied as Canvas exported them, and rows
 only for students who have a grade: to an import, a missing row is nobody's concern, but an empty
 cell clears a grade. Before it is handed out it is read as Canvas would read it.
+
+Text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP ASVS 5.0,
+1.2.10). Grades still reach the right students: Canvas finds them by the number in ``ID`` and
+changes no names on import.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -26,6 +31,9 @@ from autograder.model import Standing, Student, Verdict
 
 PLAIN = re.compile(r"[0-9]+(\.[0-9]{1,2})?")
 """What a grade must look like: anything else Canvas would convert, or clear the grade over it."""
+
+FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n\0]")
+"""What a cell begins with that a spreadsheet may run."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +84,7 @@ def changes(
     *,
     leave_out: Collection[str] = (),
     renamed: Collection[str] = (),
+    confirm_unsealed: bool = False,
 ) -> Changes:
     """Work out who changes from what to what; nothing is written.
 
@@ -87,17 +96,21 @@ def changes(
         leave_out: Canvas user ids of students whose grades are not to be written.
         renamed: Canvas user ids of students whose name in the gradebook may differ from that
             in the verdict.
+        confirm_unsealed: Whether grades may be written that rooms without isolation gave.
 
     Raises:
         ExportError: if the gradebook is damaged, the column is missing or one that Canvas would
-            not import, a verdict belongs to nobody in it or to somebody of another name, or a
-            score is not a grade. One sentence, and nothing is written.
+            not import, a verdict belongs to nobody in it or to somebody of another name, a
+            score is not a grade, or was given without isolation. One sentence, and nothing is
+            written.
     """
     column = find_column(gradebook, assignment)
     wanted = [verdict for verdict in verdicts if verdict.student not in set(leave_out)]
     rows = _matched(gradebook, wanted, set(renamed))
     fates = [_fate(rows[verdict.student], column, verdict) for verdict in wanted]
     found = [fate for fate in fates if isinstance(fate, Change)]
+    if not confirm_unsealed:
+        _check_sealed(found, wanted)
     return Changes(
         column=column,
         rows=sorted(found, key=lambda change: change.line),
@@ -245,6 +258,17 @@ def _fate(row: Row, column: Column, verdict: Verdict) -> Change | LeftOut:
     return Change(student=row.student, before=before, after=after, line=row.line)
 
 
+def _check_sealed(rows: Sequence[Change], verdicts: Sequence[Verdict]) -> None:
+    written = {row.student.id for row in rows}
+    unsealed = [v for v in verdicts if v.unsealed and v.student in written]
+    if unsealed:
+        names = "; ".join(f"{v.name} ({v.student})" for v in unsealed)
+        raise ExportError(
+            "These were graded without isolation, so their scores are not for the record: "
+            f"{names}. Grade them where rooms can be isolated, or confirm with --confirm-unsealed."
+        )
+
+
 def _warnings(
     gradebook: Gradebook,
     column: Column,
@@ -256,7 +280,8 @@ def _warnings(
     above = [row.student.name for row in rows if points is not None and float(row.after) > points]
     written = {row.student.id for row in rows}
     late = [v.name for v in verdicts if v.late and v.student in written]
-    formula = [row.student.name for row in rows if row.student.name.lstrip()[:1] in set("=+-@")]
+    formula = [row.student.name for row in rows if FORMULA.match(row.student.name)]
+    levels = Counter(v.isolation for v in verdicts if v.student in written)
     return [
         text
         for condition, text in [
@@ -274,8 +299,12 @@ def _warnings(
             ),
             (
                 bool(formula),
-                "Names that a spreadsheet would run as a formula, so import the file without "
-                f"opening it: {'; '.join(formula)}.",
+                "Names that a spreadsheet would run as a formula have an apostrophe in front in "
+                f"the file: {'; '.join(formula)}.",
+            ),
+            *(
+                (level != "A", f"{count} of these grades were given at isolation level {level}.")
+                for level, count in sorted(levels.items())
             ),
         ]
         if condition
@@ -288,7 +317,13 @@ def _rendered(gradebook: Gradebook, plan: Changes) -> bytes:
     if gradebook.points is not None:
         lines.append([*gradebook.points[: gradebook.identity], plan.column.points])
     for change in plan.rows:
-        lines.append([*by_line[change.line].cells[: gradebook.identity], change.after])
+        cells = by_line[change.line].cells[: gradebook.identity]
+        lines.append([*map(_as_text, cells), change.after])
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\n").writerows(lines)
     return out.getvalue().encode("utf-8")
+
+
+def _as_text(cell: str) -> str:
+    """Keep a spreadsheet from running a cell; the ID, which is digits, stays a number."""
+    return f"'{cell}" if FORMULA.match(cell) else cell

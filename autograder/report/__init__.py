@@ -14,10 +14,11 @@ from autograder.bundle import Manifest
 from autograder.errors import ExportError
 from autograder.files import write_atomically
 from autograder.intake import Intake
-from autograder.model import Verdict
+from autograder.model import WATERMARK, Verdict
 from autograder.report.attention import attention
 from autograder.report.chart import histogram
-from autograder.report.statistics import failures, headline, questions, students
+from autograder.report.statistics import failures, headline, levels, questions, students
+from autograder.text import one_line
 
 __all__ = ["render", "report"]
 
@@ -71,6 +72,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
+    environment.filters["line"] = one_line
     return environment.get_template("page.jinja").render(
         _facts(verdicts, manifest, intake, provenance or {})
     )
@@ -100,7 +102,8 @@ def _facts(
         "students": students(verdicts, manifest),
         "questions": questions(verdicts, manifest),
         "failures": failures(verdicts),
-        "unsealed": sorted({v.isolation for v in verdicts} - {"A", "A-", "B", ""}),
+        "levels": levels(verdicts),
+        "watermark": WATERMARK if any(verdict.unsealed for verdict in verdicts) else "",
         "provenance": {**_levels(verdicts), **provenance, **_versions()},
     }
 

@@ -73,7 +73,7 @@ def _cases(verdict: Verdict) -> Iterator[Case]:
 
 
 def _remarks(verdict: Verdict) -> list[str]:
-    return [*([verdict.message] if verdict.message else []), *verdict.notes]
+    return [*([verdict.message] if verdict.message else []), *verdict.remarks, *verdict.notes]
 
 
 def _tests(verdict: Verdict, status: Status) -> list[str]:

@@ -42,6 +42,16 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
     possible: float
 
 
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """An isolation level that rooms had."""
+
+    name: str
+    count: int
+    """Submissions graded in such rooms."""
+    lacking: list[str]
+    """What rooms lacked of level A."""
+
+
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One student's state in one question."""
 
@@ -121,6 +131,22 @@ def headline(
         mean=statistics.fmean(scores) if scores else None,
         possible=manifest.possible,
     )
+
+
+def levels(verdicts: Sequence[Verdict]) -> list[Level]:
+    """Count the submissions by the isolation of their rooms, the most frequent first."""
+    groups: defaultdict[str, list[Verdict]] = defaultdict(list)
+    for verdict in verdicts:
+        if verdict.isolation:
+            groups[verdict.isolation].append(verdict)
+    return [
+        Level(
+            name=name,
+            count=len(group),
+            lacking=sorted({one_line(phrase) for one in group for phrase in one.lacking}),
+        )
+        for name, group in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
 
 
 def students(verdicts: Sequence[Verdict], manifest: Manifest) -> list[Line]:

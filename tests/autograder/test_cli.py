@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from autograder import cli
 from autograder.errors import AutograderError, IsolationError, RoomError
@@ -92,7 +93,9 @@ def test_from_a_folder_to_a_gradebook_for_canvas(run: Run, grade: Run, folder: P
     assert result.exit_code == 0, result.output
     assert "3 graded, 0 as before:" in result.output and "autograder report" in result.output
     assert "1 handed in nothing" in result.stderr and "try-out" not in result.stderr
-    assert (folder / "out" / "results" / "101" / "executed.ipynb").is_file()
+    own = folder / "out" / "results" / "101"
+    assert (own / "executed.ipynb").is_file()
+    assert "code cell 1" in (own / "executed.html").read_text()
 
     result = run("report", "--results", "out")
     assert result.exit_code == 0, result.output
@@ -230,6 +233,57 @@ def test_what_is_missing_is_named(
     result = run(*(bundle if one == "BUNDLE" else one for one in arguments))
     assert result.exit_code == cli.USAGE and result.stderr.count("\n") == 1
     assert result.stderr.startswith("autograder: ") and message in result.stderr
+
+
+EVIL = "Eve\x1b]52;c;ZXZpbA==\x07\x1b[2J\x9b31m\u202e\nx"
+
+
+def test_nothing_that_is_printed_acts_on_a_terminal(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autograder.bundle import Manifest, Question
+    from autograder.intake import Intake, Unmatched
+    from autograder.model import Standing, Student, Verdict
+    from autograder.progress import Progress
+    from autograder.session import Graded
+
+    rows = [["Student", "ID", "Section", "Tiny (12)"], [EVIL, "101", "", "EX"],
+            [f"{EVIL}2", "102", "", EVIL]]  # fmt: skip
+    with (folder / "gradebook.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    verdicts = [
+        Verdict(student=f"10{n}", name=name, assignment="tiny", status=Standing.GRADED, score=1,
+                possible=2, isolation="0", seconds=1, questions={}, message=EVIL, late=True)
+        for n, name in ((1, EVIL), (2, f"{EVIL}2"))
+    ]  # fmt: skip
+    manifest = Manifest(name="tiny", title="Tiny", notebook="tiny.ipynb", otter_zip="x.zip",
+                        questions=[Question(name="q1", points=2)])  # fmt: skip
+    intake = Intake(submissions=[], missing=[Student(id="103", name=EVIL)],
+                    unmatched=[Unmatched(source=EVIL, reason=EVIL)], unused=[])  # fmt: skip
+    monkeypatch.setattr(
+        "autograder.session.load", lambda folder: Graded(manifest, intake, verdicts, "0")
+    )
+    export = ("export", "canvas", "--gradebook", "gradebook.csv", "--assignment", "12",
+              "--out", "canvas.csv")  # fmt: skip
+    refused = run(*export)
+    assert refused.exit_code == cli.USAGE and not (folder / "canvas.csv").exists()
+    assert refused.stderr.count("\n") == 1 and "x2 (102)" in refused.stderr
+    done = run(*export, "--confirm-unsealed")
+    assert done.exit_code == 0 and "left out" in done.output and "isolation level 0" in done.stderr
+
+    class Ran:
+        out, progress = folder, Progress(2)
+
+    Ran.intake, Ran.bundle = intake, type("B", (), {"manifest": manifest, "digest": "0"})  # type: ignore[attr-defined]
+    failed = [replace(one, status=Standing.GRADER_ERROR) for one in verdicts]
+    with monkeypatch.context() as patch:
+        said: list[str] = []
+        patch.setattr("click.echo", lambda text, err=False: said.append(text))
+        patch.setattr("builtins.print", said.append)
+        for as_json in (False, True):
+            cli._print_summary(Ran(), failed, as_json)  # type: ignore[arg-type]
+    for text in (refused.output, done.output, done.stderr, *said):
+        assert not set(text) & set("\x1b\x07\x9b\u202e")
 
 
 @pytest.mark.parametrize("arguments", [("grade",), ("grade", "nowhere", "x"), ("nothing",)])

@@ -4,10 +4,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from autograder.bundle import Manifest, Question, TestEntry
+from autograder.bundle import Manifest, Question, TestEntry, Visibility
 from autograder.errors import StoreError
-from autograder.model import Outcome, QuestionVerdict, Standing, Status, TestVerdict, Verdict
+from autograder.model import (
+    WATERMARK,
+    Outcome,
+    QuestionVerdict,
+    Standing,
+    Status,
+    TestVerdict,
+    Verdict,
+)
 from autograder.results import gradescope, summary, write
 
 CANARY = "CANARY-of-a-hidden-test"
@@ -17,6 +26,7 @@ MANIFEST = Manifest(name="hw", title="HW", notebook="hw.ipynb", otter_zip="x.zip
         TestEntry(name="test_values", points=1, hidden=True, label="Values on other images"),
         TestEntry(name="test_CANARY-of-a-hidden-test", points=1, hidden=True),
     ])])  # fmt: skip
+EXECUTED = b'{"cells": []}'
 
 
 def case(name: str, status: Status, hidden: bool, message: str = "") -> TestVerdict:
@@ -33,6 +43,7 @@ def verdict(**more: Any) -> Verdict:
     fields: dict[str, Any] = {
         "student": "101", "name": "Lovelace, Ada", "assignment": "hw", "status": Standing.GRADED,
         "score": 1.5, "possible": 3, "isolation": "A", "seconds": 4.25, "notes": [CANARY],
+        "cells_seconds": 3.5, "lacking": [CANARY],
         "message": CANARY, "questions": {"q1": QuestionVerdict(score=1.5, possible=3, tests=tests)},
     }  # fmt: skip
     return Verdict(**fields | more)
@@ -52,7 +63,7 @@ def test_hidden_tests_carry_their_label_and_no_message() -> None:
 
 def test_score_time_and_tests_are_as_gradescope_specifies() -> None:
     result = gradescope(verdict(), MANIFEST)
-    assert result["score"] == 1.5 and result["execution_time"] == 4.25
+    assert result["score"] == 1.5 and result["execution_time"] == 3.5
     assert result["stdout_visibility"] == "hidden"
     for entry in result["tests"]:
         assert entry["status"] == "failed" and entry["score"] == 0 and entry["max_score"] == 1
@@ -62,6 +73,69 @@ def test_the_summary_never_says_that_all_is_well_while_checks_are_hidden() -> No
     assert summary(verdict()) == (
         "0 of 1 visible checks passed. 2 more checks, worth 2 points, are not shown."
     )
+
+
+LATER = [Visibility.AFTER_DUE_DATE, Visibility.AFTER_PUBLISHED]
+
+
+@pytest.mark.parametrize("feedback", [*LATER, Visibility.VISIBLE])
+def test_shown_hidden_tests_tell_status_and_the_authors_message_only(feedback: Visibility) -> None:
+    first, second, third = MANIFEST.questions[0].tests
+    told = replace(second, failure_message="Look at images of other sizes.")
+    question = replace(MANIFEST.questions[0], tests=[first, told, third])
+    manifest = replace(MANIFEST, questions=[question], hidden_feedback=feedback)
+    entries = []
+    for status in (Status.FAILED, Status.ERROR, Status.TIMEOUT, Status.MEMORY, Status.SKIPPED):
+        tests = [case("test_values", status, True, CANARY) for _ in "ab"]
+        tests[1] = replace(case("test_CANARY-of-a-hidden-test", status, True, CANARY), seconds=9.87)
+        questions = {"q1": QuestionVerdict(score=0, possible=2, tests=tests)}
+        result = gradescope(verdict(questions=questions), manifest)
+        assert CANARY not in json.dumps(result) and "9.87" not in json.dumps(result)
+        entries.append(result["tests"])
+    assert all(one == entries[0] for one in entries)
+    values, other = entries[0]
+    assert values["visibility"] == feedback and values["status"] == "failed"
+    assert values["output"] == "Look at images of other sizes." and other["output"] == ""
+
+
+def test_a_passed_hidden_test_that_is_shown_says_so_and_nothing_else() -> None:
+    questions = {"q1": QuestionVerdict(score=1, possible=1, tests=[
+        case("test_values", Status.PASSED, True, CANARY)])}  # fmt: skip
+    manifest = replace(MANIFEST, hidden_feedback=Visibility.VISIBLE)
+    (entry,) = gradescope(verdict(questions=questions), manifest)["tests"]
+    assert (entry["status"], entry["output"], entry["visibility"]) == ("passed", "", "visible")
+
+
+def test_the_summary_says_when_hidden_tests_are_shown_and_not_earlier_how_they_went() -> None:
+    said = {feedback: summary(verdict(), feedback) for feedback in Visibility}
+    assert said[Visibility.AFTER_DUE_DATE].endswith("2 points, are shown after the due date.")
+    assert said[Visibility.AFTER_PUBLISHED].endswith("are shown when grades are published.")
+    assert said[Visibility.VISIBLE].endswith("0 of 2 hidden checks passed.")
+    assert not any("0 of 2" in said[feedback] for feedback in [Visibility.HIDDEN, *LATER])
+
+
+def test_remarks_are_told_to_the_student_and_what_rooms_lacked_is_not() -> None:
+    remarks = ["Code cell 3 ran for more than 90 s.", "It printed \x1b[31mtoo much."]
+    assert gradescope(verdict(remarks=remarks), MANIFEST)["output"].splitlines()[1:] == [
+        "Code cell 3 ran for more than 90 s.", "It printed too much.",
+    ]  # fmt: skip
+
+
+def test_only_an_unsealed_result_carries_a_watermark(tmp_path: Path) -> None:
+    for level, count in (("0", 1), ("A", 0), ("A-", 0), ("B", 0)):
+        outcome = Outcome(verdict=verdict(isolation=level), executed=EXECUTED)
+        folder = write(tmp_path, outcome, MANIFEST)
+        assert (folder / "results.json").read_text().count(WATERMARK) == count
+        assert (WATERMARK in (folder / "executed.html").read_text()) == bool(count)
+
+
+def test_files_for_staff_are_fit_for_terminals(tmp_path: Path) -> None:
+    evil = "a\x1b]52;c;eA==\x07\x9b31m\u202eb"
+    outcome = Outcome(verdict=verdict(name=evil, notes=[evil]), executed=EXECUTED, log=evil)
+    folder = write(tmp_path, outcome, MANIFEST)
+    for file in folder.iterdir():
+        assert not set(file.read_text()) & set("\x1b\x07\x9b\u202e"), file.name
+    assert json.loads((folder / "verdict.json").read_bytes())["name"] == evil
 
 
 def test_our_own_failure_gives_no_score_and_says_whose_it_is() -> None:
@@ -79,19 +153,19 @@ def test_an_unreadable_submission_says_why() -> None:
 
 
 def test_a_students_folder_holds_everything(tmp_path: Path) -> None:
-    outcome = Outcome(verdict=verdict(), executed=b"{}", log="staff\ud800 only")
+    outcome = Outcome(verdict=verdict(), executed=EXECUTED, log="staff\ud800 \x1b[31monly\x9b")
     folder = write(tmp_path / "results", outcome, MANIFEST)
     assert folder == tmp_path / "results" / "101"
     assert sorted(file.name for file in folder.iterdir()) == [
-        "executed.ipynb", "log.txt", "results.json", "verdict.json",
+        "executed.html", "executed.ipynb", "log.txt", "results.json", "verdict.json",
     ]  # fmt: skip
     assert msgspec.json.decode((folder / "verdict.json").read_bytes(), type=Verdict) == verdict()
     assert json.loads((folder / "results.json").read_bytes()) == gradescope(verdict(), MANIFEST)
-    assert (folder / "log.txt").read_text() == "staff? only"
+    assert (folder / "log.txt").read_text() == "staff only"
 
 
 def test_what_an_earlier_grading_left_does_not_stay(tmp_path: Path) -> None:
-    write(tmp_path, Outcome(verdict=verdict(), executed=b"{}", log="x"), MANIFEST)
+    write(tmp_path, Outcome(verdict=verdict(), executed=EXECUTED, log="x"), MANIFEST)
     folder = write(tmp_path, Outcome(verdict=verdict(status=Standing.UNREADABLE)), MANIFEST)
     assert sorted(file.name for file in folder.iterdir()) == ["results.json", "verdict.json"]
 

