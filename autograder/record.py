@@ -65,14 +65,17 @@ class Record:
         self._stopped: tuple[Status, str] | None = None
         self._tested: dict[tuple[str, str], packets.Tested] = {}
         self._memory_short = False
+        self._unclaimed: int | None = None
         self._judging = False
 
     def meet(self, limit: Limit) -> None:
         """Note that the notebook has met ``limit`` in the cell that runs."""
         if self._judging:
             self._memory_short |= limit is Limit.MEMORY
-        else:
-            self._met[limit, self.running] = None
+            return
+        self._met[limit, self.running] = None
+        if limit is Limit.MEMORY:
+            self._unclaimed = self.running
 
     def stop(self, reason: str, status: Status) -> None:
         """Note that room S was ended for a reason that is the student's, and what its tests are."""
@@ -109,6 +112,11 @@ class Record:
             self._met[Limit.CELL, packet.index] = None
         elif packet.code == -signal.SIGXCPU:
             self._met[Limit.CPU, packet.index] = None
+        elif packet.code == -signal.SIGKILL and self._unclaimed is not None:
+            # a kill is seen at once, and what S says of cells may come late
+            self._met.pop((Limit.MEMORY, self._unclaimed), None)
+            self._met[Limit.MEMORY, packet.index] = None
+            self._unclaimed = None
         elif packet.code == -signal.SIGKILL and (Limit.MEMORY, packet.index) not in self._met:
             self.disturbances.append(f"cell {packet.index}")
 
@@ -157,8 +165,8 @@ class Record:
             Limit.MEMORY: f"Your code used more than {_megabytes(most.memory_mb)} of memory{where}",
             Limit.PROCESSES: f"Your code started more than {most.processes} processes or threads"
             f"{where}",
-            Limit.DISK: f"Your code wrote more than {_megabytes(most.disk_mb)} or "
-            f"{most.files} files{where}",
+            Limit.DISK: f"Your code filled its disk{where}: the working folder holds "
+            f"{_megabytes(most.disk_mb)} and {most.files} files, /tmp and /dev/shm 128 MB each",
             Limit.FILE: f"Your code wrote a file of more than {_megabytes(most.file_mb)}{where}",
             Limit.OPEN_FILES: f"Your code opened more than {most.open_files} files at a time"
             f"{where}",
@@ -174,7 +182,7 @@ class Record:
             if record.lost and not explained:
                 place, end = self._place(index), death(record.lost.code)
                 remarks.append(f"Your code in {place} {end}; that cell was left out.")
-        if self._stopped:
+        if self._stopped and not any(limit is Limit.CPU for limit, _ in self._met):
             remarks.append(self._stopped[1])
         return remarks[:_NOTES_LIMIT]
 

@@ -126,7 +126,7 @@ class Log:
 
     def text(self) -> str:
         """The log as text."""
-        return self._data.decode(errors="replace")
+        return self._data[:LOG_LIMIT].decode(errors="replace")
 
 
 class Supervisor:
@@ -277,6 +277,7 @@ class _Attempt:
             selector.unregister(room.output)
             room.shut_output()
             if self._logs[0].full:
+                self.record.meet(Limit.OUTPUT)
                 self.record.note(f"room S printed more than {LOG_LIMIT >> 20} MiB past the shell")
         if self._watched and self._meter.trim():
             self.record.meet(Limit.MEMORY)

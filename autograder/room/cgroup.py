@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _MIB = 1024 * 1024
 _KERNEL_MB = 64
 """What the kernel may keep for a room beyond its own memory, such as page tables, MiB."""
 _PREFIX = "autograder-"
+_PATIENCE_SECONDS = 5.0
 _numbers = itertools.count(1)
 
 
@@ -47,18 +49,12 @@ class Group:
     def kill(self) -> None:
         """Kill every process of the group."""
         for folder in self.folders:
-            try:
-                (folder / "cgroup.kill").write_text("1")
-            except OSError:
-                _kill_each(folder)
+            _kill(folder)
 
     def remove(self) -> None:
-        """Remove the group, which must be empty by now."""
+        """Remove the group, and end what is left in it."""
         for folder in self.folders:
-            try:
-                folder.rmdir()
-            except OSError:
-                self.kill()
+            _remove(folder)
 
 
 class Groups:
@@ -165,14 +161,29 @@ def _hand_down(folder: Path) -> bool:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the empty groups of graders that are gone."""
+    """Remove the groups of graders that are gone."""
     for folder in parent.glob(f"{_PREFIX}*-*"):
         maker = folder.name.split("-")[1]
         if not Path(f"/proc/{maker}").exists():
-            try:
-                folder.rmdir()
-            except OSError:
-                continue
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while folder.exists() and time.monotonic() < deadline:
+        try:
+            return folder.rmdir()
+        except OSError:  # version 1 tells nobody when a group is empty
+            _kill(folder)
+            time.sleep(0.02)
+    return None
+
+
+def _kill(folder: Path) -> None:
+    try:
+        (folder / "cgroup.kill").write_text("1")
+    except OSError:
+        _kill_each(folder)
 
 
 def _kill_each(folder: Path) -> None:

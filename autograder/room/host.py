@@ -243,12 +243,16 @@ class _Process:
             theirs.close()
             for number in (inlet, *joining):
                 os.close(number)
+        if isinstance(answer, packets.RoomOpened) and found:
+            return Room(answer.pid, found[0], ours, output, group, self)
+        ours.close()
+        os.close(output)
+        if group:
+            group.remove()
         if answer is None:
             raise RoomError(f"the warm process is gone: {self._last_words()}")
-        if isinstance(answer, packets.RoomRefused) or not found:
-            reason = getattr(answer, "reason", "no descriptor")
-            raise RoomError(f"no room could be opened: {reason}")
-        return Room(answer.pid, found[0], ours, output, group, self)
+        reason = getattr(answer, "reason", "no descriptor")
+        raise RoomError(f"no room could be opened: {reason}")
 
     def bury(self, pid: int) -> int | None:
         """Clean up after a room that has ended; how its first process did, None if that is lost."""

@@ -221,6 +221,7 @@ class Jail:
             _answer_refusals(here)
             _reap_until(worker)
         here.close()
+        linux.die_with_parent()
         os.setsid()
         _be_expendable()
         if Wall.LIMITS in self._walls:

@@ -70,7 +70,8 @@ SENTENCES = {
     Limit.MEMORY: "Your code used more than 2 GB of memory in code cell 4 (question q2).",
     Limit.PROCESSES: "Your code started more than 40 processes or threads in code cell 4 "
     "(question q2).",
-    Limit.DISK: "Your code wrote more than 512 MB or 3000 files in code cell 4 (question q2).",
+    Limit.DISK: "Your code filled its disk in code cell 4 (question q2): the working folder holds "
+    "512 MB and 3000 files, /tmp and /dev/shm 128 MB each.",
     Limit.FILE: "Your code wrote a file of more than 64 MB in code cell 4 (question q2).",
     Limit.OPEN_FILES: "Your code opened more than 100 files at a time in code cell 4 "
     "(question q2).",
