@@ -311,7 +311,7 @@ class _Attempt:
             raise self._not_opened(room)
         how = f" ({death(code)})" if code else ""
         self._end(room, f"it ended its own room{how}", Status.ERROR)
-        if code == -signal.SIGKILL and room.memory_kills == self._memory_kills:
+        if code == -signal.SIGKILL and not room.memory_kills:
             self.record.disturbances.append("room S")
 
     def _hand_in(self, room: Room) -> None:
@@ -380,7 +380,7 @@ class _Attempt:
         code = room.fate()
         if code:
             self.record.note(f"the notebook ended its own room ({death(code)}) while it was tested")
-        if code == -signal.SIGKILL and room.memory_kills == self._memory_kills:
+        if code == -signal.SIGKILL and not room.memory_kills:
             self.record.disturbances.append("room S")
 
     def _hear_judge(self, court: Room) -> bool:

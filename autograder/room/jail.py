@@ -45,8 +45,6 @@ _NAMESPACES = {
 }
 _WITH_THEM = linux.CLONE_NEWUSER | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
 _CPU_GRACE_SECONDS = 5
-_EXPENDABLE = 500
-"""``oom_score_adj`` of a room's processes: where memory runs out, they end before anyone else."""
 _ROOMS_AT_ONCE = 32
 _MIB = 1024 * 1024
 
@@ -223,7 +221,6 @@ class Jail:
         here.close()
         linux.die_with_parent()
         os.setsid()
-        _be_expendable()
         if Wall.LIMITS in self._walls:
             # without a user namespace, the processes of all rooms are counted together
             shared = 1 if self._flags else _ROOMS_AT_ONCE
@@ -244,7 +241,7 @@ class Jail:
 
     def _confine(self) -> None:
         if Wall.VIEW in self._walls:
-            landlock.confine([*_WRITABLE, "/dev"])
+            landlock.confine([*_WRITABLE, "/dev", "/proc"])
         else:
             landlock.confine(
                 [str(places.place("/room")), "/dev/null"], [*self._readable, *_READABLE]
@@ -334,13 +331,6 @@ def _reap_until(worker: int) -> NoReturn:
         if pid == worker:
             code = os.waitstatus_to_exitcode(status)
             os._exit(code & 0x7F if code >= 0 else 128 - code)
-
-
-def _be_expendable() -> None:
-    try:
-        Path("/proc/self/oom_score_adj").write_text(str(_EXPENDABLE))
-    except OSError:
-        pass  # a nicety: the limits hold without it
 
 
 def _limit(limits: Limits, address_space: int, processes: int) -> None:

@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import msgspec
@@ -27,6 +28,10 @@ RESUME_LIMIT = 6
 _STUBBORN_SECONDS = 5.0
 """How long past its time a cell may ignore the interruption before its process is killed."""
 _RESTART_LIMIT = 20
+SNAPSHOT, _RUNNER = 500, 1000
+"""``oom_score_adj`` of snapshots, and of what runs: where memory runs out, the notebook's own
+process and its children end before what it can be taken up again from, and both before the
+machine's other processes."""
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -143,8 +148,10 @@ class Watch:
                     self._progress.own(question, before)
                 raise
             if not child:
+                be_expendable(_RUNNER)
                 self._progress.take_over()
                 return resumed
+            be_expendable(SNAPSHOT)
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._stay(child, desk, question)
         self._given_up([desk] if desk else [])
@@ -189,6 +196,14 @@ class Watch:
         self._progress.leave_out(cell)
         self._progress.stand(-1)
         self._lost(cell, code, late)
+
+
+def be_expendable(score: int) -> None:
+    """Have the kernel end this process, and those it forks, before others: ``proc(5)``."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(score))
+    except OSError:
+        pass  # a nicety: the limits hold without it
 
 
 def stay_open(desks: list[Desk]) -> NoReturn:
