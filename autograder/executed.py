@@ -50,7 +50,11 @@ def executed(
 def _outputs(data: bytes, remark: str) -> list[dict[str, Any]]:
     try:
         found: list[dict[str, Any]] = msgspec.to_builtins(_decoder.decode(data or b"[]"))
-    except (msgspec.DecodeError, RecursionError):
+        json.dumps([[[[[[[[found]]]]]]]], indent=1)  # nested as in a notebook, can it be written?
+    except (
+        ValueError,
+        RecursionError,
+    ):  # msgspec.DecodeError and UnicodeDecodeError are ValueErrors
         found, remark = [], remark or "The outputs of this cell were damaged."
     if remark:
         found.append({"output_type": "stream", "name": "stderr", "text": f"[{remark}]\n"})

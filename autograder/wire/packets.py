@@ -6,19 +6,26 @@ Long contents go in several packets.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from autograder.model import Limits, Status
+from autograder.wire import messages
 
 SIZE_LIMIT = 96 * 1024
 """Bytes of one packet."""
 _CHUNK = 48 * 1024
 JOB = "/job"
 """Name under which M sends a room what to run; no file can have it."""
+
+
+_Index = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
+"""Also no NaN, which JSON cannot hold and which would pass for every limit."""
 
 
 class _Packet(msgspec.Struct, tag=True):
@@ -78,29 +85,29 @@ class Run(msgspec.Struct):
 class CellStarted(_Packet):
     """S to M."""
 
-    index: int
+    index: _Index
 
 
 class CellOutput(_Packet):
     """S to M: a piece of a cell's outputs, nbformat JSON."""
 
-    index: int
+    index: _Index
     data: bytes
 
 
 class CellDone(_Packet):
     """S to M. ``problem`` is empty, an exception's name, or ``timeout``."""
 
-    index: int
-    count: int
-    seconds: float
+    index: _Index
+    count: _Index
+    seconds: _Seconds
     problem: str
 
 
 class CellLost(_Packet):
     """S to M: the cell ended the process it ran in and was left out."""
 
-    index: int
+    index: _Index
     reason: str
 
 
@@ -135,7 +142,7 @@ class Tested(_Packet):
     test: str
     status: Status
     message: str
-    seconds: float
+    seconds: _Seconds
 
 
 Packet = (
@@ -169,13 +176,15 @@ def receive(link: socket.socket, kind: Any, descriptors: int = 0) -> tuple[Any, 
         EOFError: if the other side is gone.
         msgspec.DecodeError: if the packet is of no such type.
     """
-    if descriptors:
-        data, found, flags, _ = socket.recv_fds(link, SIZE_LIMIT, descriptors)
-    else:
-        data, found, flags = link.recv(SIZE_LIMIT + 1), [], 0
-    if not data or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
-        raise EOFError("the other side is gone")
-    return msgspec.msgpack.decode(data, type=kind), found
+    data, found, flags, _ = socket.recv_fds(link, SIZE_LIMIT, descriptors)
+    try:
+        if not data or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise EOFError("the other side is gone")
+        return messages.decode(data, kind), found
+    except BaseException:
+        for descriptor in found:
+            os.close(descriptor)
+        raise
 
 
 def pieces(name: str, data: bytes) -> Iterator[Piece]:
