@@ -485,7 +485,7 @@ def _graph_problem(fields: dict[str, Any]) -> str:
     if not (count is None or (isinstance(count, int | np.integer) and 0 <= count <= rows)):
         return "num_nodes is not a number of nodes"
     nodes = [rows, *(len(t) for name, t in tensors.items() if name == "x" and t.ndim)]
-    nodes += [count] if fields.get("num_nodes") is not None else []
+    nodes += [int(count)] if count is not None and "num_nodes" in fields else []
     edges, batch, starts = (tensors.get(name) for name in ("edge_index", "batch", "ptr"))
     if edges is not None and edges.numel():
         if edges.dtype is not torch.int64 or edges.ndim != 2 or edges.shape[0] != 2:
