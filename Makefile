@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := 0.13.9
 NAMES ?=
+SECONDS ?= 600
 
-.PHONY: demo test test-all check bench build verify requirements clean
+.PHONY: demo test test-all check bench fuzz build verify requirements clean
 
 demo: $(VENV)/.ready
 	$(BIN)/autograder demo
@@ -24,6 +25,13 @@ check: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/speed.py
+
+# A finding ends the run; its input is then a file crash-…, timeout-… or oom-… in .fuzz.
+fuzz: $(VENV)/.ready
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
+	mkdir -p .fuzz/corpus
+	$(BIN)/python -W ignore -m tests.fuzz.fuzz .fuzz/corpus -max_total_time=$(SECONDS) \
+	  -max_len=65536 -rss_limit_mb=3000 -timeout=20 -artifact_prefix=.fuzz/
 
 build: $(VENV)/.ready
 	$(BIN)/autograder build $(NAMES)

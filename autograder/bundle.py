@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import zipfile
 from enum import StrEnum
 from pathlib import Path
@@ -115,8 +116,10 @@ class Bundle:
             raise BundleError(
                 f"{self.folder} holds no manifest.json; make the bundle with `autograder build`."
             )
+        self.manifest_bytes = _read(file)
+        """What ``manifest.json`` held when it was opened."""
         try:
-            self.manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
+            self.manifest = msgspec.json.decode(self.manifest_bytes, type=Manifest)
         except msgspec.DecodeError as error:
             raise BundleError(
                 f"{file} is damaged ({error}); run `autograder build` again."
@@ -126,15 +129,34 @@ class Bundle:
         self.otter_zip = self.folder / self.manifest.otter_zip
         if not self.otter_zip.is_file():
             raise BundleError(f"{self.otter_zip} is missing; run `autograder build` again.")
-        if sha256(self.otter_zip.read_bytes()) != self.manifest.hashes.get(self.otter_zip.name):
-            raise BundleError(f"{self.otter_zip} was changed since the build; build again.")
-        self.digest = sha256(file.read_bytes())
+        self._zip_bytes()
+        self.digest = sha256(self.manifest_bytes)
         """Identity of the bundle: the manifest names the hash of everything else in it."""
 
     def unpack(self, folder: Path) -> None:
-        """Unpack otter's zip (``tests/``, ``files/``, ``otter_config.json``) into ``folder``."""
-        with zipfile.ZipFile(self.otter_zip) as archive:
+        """Unpack otter's zip (``tests/``, ``files/``, ``otter_config.json``) into ``folder``.
+
+        Raises:
+            BundleError: if it is gone or was changed since it was opened.
+        """
+        with zipfile.ZipFile(io.BytesIO(self._zip_bytes())) as archive:
             archive.extractall(folder)
+
+    def _zip_bytes(self) -> bytes:
+        data = _read(self.otter_zip)
+        if sha256(data) != self.manifest.hashes.get(self.otter_zip.name):
+            raise BundleError(f"{self.otter_zip} was changed since the build; build again.")
+        return data
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{file} cannot be read ({error.strerror}); put the bundle back or run `autograder "
+            "build` again, then run the same command: nothing graded is lost."
+        ) from None
 
 
 def sha256(data: bytes) -> str:

@@ -15,6 +15,9 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 
 class AutograderError(Exception):
     """Base of every error this package raises on purpose; its text is for people."""
@@ -52,6 +55,28 @@ class NotebookError(AutograderError):
 
 class StoreError(AutograderError):
     """The file of results is damaged, locked or of another version."""
+
+    @classmethod
+    def unwritable(cls, path: Path, problem: OSError) -> StoreError:
+        """What to say when ``path`` cannot be written."""
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            return cls.full(path)
+        return cls(
+            f"The results in {path} cannot be written ({problem.strerror}); check that the folder "
+            "exists and may be written, and run the same command again: nothing graded is lost."
+        )
+
+    @classmethod
+    def full(cls, path: Path) -> StoreError:
+        """What to say when there is no room for ``path``."""
+        return cls(
+            f"The disk that holds {path} is full; free space and run the same command again: "
+            "nothing graded is lost."
+        )
+
+
+class DamagedStoreError(StoreError):
+    """The file of results is not what was written."""
 
 
 class ExportError(AutograderError):

@@ -95,7 +95,7 @@ def _code(
 ) -> dict[str, Any]:
     try:
         found = _decoder.decode(data or b"[]")
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # DecodeError and UnicodeDecodeError are ValueErrors
         found, remark = [], remark or "The outputs of this cell were damaged."
     outputs = [tidy for output in found for tidy in sieve.outputs(output)]
     if remark:

@@ -71,7 +71,7 @@ def write(folder: Path, outcome: Outcome, manifest: Manifest) -> Path:
             else:
                 (own / name).unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"The results in {own} cannot be written ({error.strerror}).") from None
+        raise StoreError.unwritable(own, error) from None
     return own
 
 

@@ -6,6 +6,7 @@ A folder of results holds ``results.sqlite`` (everything, append-only), ``manife
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from autograder.files import write_atomically
 from autograder.intake import Intake
 from autograder.model import Standing, Submission, Verdict
 from autograder.progress import Progress
+from autograder.salvage import opened
 from autograder.store import Store
 
 
@@ -32,15 +34,20 @@ class Session:
         out: The folder of results.
 
     Raises:
-        StoreError: if results cannot be kept there.
+        StoreError: if results cannot be kept there. A damaged file of results is no error: it is
+            put aside and what is sound in it is kept (:mod:`autograder.salvage`).
     """
 
     def __init__(self, bundle: Bundle, intake: Intake, out: Path) -> None:
         self.bundle, self.intake, self.out = bundle, intake, out
-        self.store = Store(out / "results.sqlite")
+        self.store = opened(out / "results.sqlite", _say)
         self.progress = Progress(len(intake.submissions))
-        write_atomically(out / "manifest.json", (bundle.folder / "manifest.json").read_bytes())
-        write_atomically(out / "intake.json", msgspec.json.encode(_without_contents(intake)))
+        try:
+            write_atomically(out / "manifest.json", bundle.manifest_bytes)
+            write_atomically(out / "intake.json", msgspec.json.encode(_without_contents(intake)))
+        except OSError as error:
+            self.store.close()
+            raise StoreError.unwritable(out, error) from None
 
     def run(self, settings: Settings) -> Iterator[Verdict]:
         """Grade what is not graded yet; verdicts come as they are ready, kept ones first.
@@ -120,3 +127,7 @@ def _without_contents(intake: Intake) -> Intake:
         for submission in intake.submissions
     )
     return msgspec.structs.replace(intake, submissions=list(empty))
+
+
+def _say(sentence: str) -> None:
+    print(f"autograder: {sentence}", file=sys.stderr)

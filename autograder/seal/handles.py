@@ -19,7 +19,6 @@ from autograder.wire.values import Packer, Unpacker, Unsendable
 REPLY_LIMIT = 2 * 1024 * 1024 * 1024
 """Bytes S may send on one line altogether."""
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(m.Answer)
 
 
 _UNKNOWN = -signal.SIGKILL
@@ -105,7 +104,7 @@ class Link:
             self._received += len(answer) + len(reply)
             if self._received > REPLY_LIMIT:
                 raise frames.WireError("too many bytes altogether")
-            return _decoder.decode(answer), reply
+            return m.decode(answer, m.Answer), reply
         except frames.WireTimeout:
             self._die(StudentTimeout("the student's code did not answer in time"))
         except frames.WireClosed:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
+from typing import Any, Literal
 
 import msgspec
 
@@ -180,3 +181,21 @@ class Crashed(_Answer):
 
 
 Answer = Value | Missing | Raised | Crashed
+
+
+def decode(data: bytes, kind: Any) -> Any:
+    """The value of type ``kind`` that ``data`` holds as MessagePack.
+
+    Raises:
+        msgspec.DecodeError: if there is none. msgspec reports text that is not UTF-8, and deep
+            nesting where it skips, by errors of other types, which a reader would not expect.
+    """
+    try:
+        return _decoder(kind).decode(data)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"{type(error).__name__} while decoding") from None
+
+
+@functools.cache
+def _decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(kind)

@@ -6,13 +6,15 @@ Long contents go in several packets.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from autograder.model import Limit, Limits, Status
+from autograder.wire import messages
 
 SIZE_LIMIT = 96 * 1024
 """Bytes of one packet."""
@@ -21,6 +23,12 @@ CONTROL = 3
 """Descriptor of a room's line to M."""
 JOB = "/job"
 """Name under which M sends a room what to run; no file can have it."""
+
+
+_Index = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+_Code = Annotated[int, msgspec.Meta(gt=-256, lt=256)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
+"""Also no NaN, which JSON cannot hold and which would pass for every limit."""
 
 
 class _Packet(msgspec.Struct, tag=True):
@@ -93,22 +101,22 @@ class Run(msgspec.Struct):
 class CellStarted(_Packet):
     """S to M."""
 
-    index: int
+    index: _Index
 
 
 class CellOutput(_Packet):
     """S to M: a piece of a cell's outputs, nbformat JSON."""
 
-    index: int
+    index: _Index
     data: bytes
 
 
 class CellDone(_Packet):
     """S to M. ``problem`` is empty or an exception's name; ``limit`` is one that was met."""
 
-    index: int
-    count: int
-    seconds: float
+    index: _Index
+    count: _Index
+    seconds: _Seconds
     problem: str
     limit: Limit | None = None
 
@@ -116,8 +124,8 @@ class CellDone(_Packet):
 class CellLost(_Packet):
     """S to M: the cell ended the process it ran in, and was left out."""
 
-    index: int
-    code: int
+    index: _Index
+    code: _Code
     """The exit status of the process, negative for a signal."""
     late: bool
     """Whether the cell's time was over."""
@@ -163,10 +171,10 @@ class Tested(_Packet):
     test: str
     status: Status
     message: str
-    seconds: float
+    seconds: _Seconds
     missing: bool = False
     """Whether the notebook does not define what the test asks for."""
-    died: int = 0
+    died: _Code = 0
     """How the student's process ended that was to answer, negative for a signal; 0 if it lives."""
 
 
@@ -202,13 +210,15 @@ def receive(link: socket.socket, kind: Any, descriptors: int = 0) -> tuple[Any, 
         EOFError: if the other side is gone.
         msgspec.DecodeError: if the packet is of no such type.
     """
-    if descriptors:
-        data, found, flags, _ = socket.recv_fds(link, SIZE_LIMIT, descriptors)
-    else:
-        data, found, flags = link.recv(SIZE_LIMIT + 1), [], 0
-    if not data or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
-        raise EOFError("the other side is gone")
-    return msgspec.msgpack.decode(data, type=kind), found
+    data, found, flags, _ = socket.recv_fds(link, SIZE_LIMIT, descriptors)
+    try:
+        if not data or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+            raise EOFError("the other side is gone")
+        return messages.decode(data, kind), found
+    except BaseException:
+        for descriptor in found:
+            os.close(descriptor)
+        raise
 
 
 def pieces(name: str, data: bytes) -> Iterator[Piece]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import math
+import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,6 +20,17 @@ from autograder.wire import messages as m
 from autograder.wire.frames import BLOB_LIMIT, WireError
 
 DEPTH_LIMIT = 32
+PARTS_LIMIT = 1_000_000
+"""Parts of one message, each counted as often as its kind weighs."""
+_WEIGHTS: dict[type, int] = {
+    m.Array: 8, m.Live: 4, m.Symbol: 4,
+    m.Table: 128, m.Column: 128, m.Graph: 64, m.Picture: 16, m.Rng: 64,
+}  # fmt: skip
+"""What making an object of a library takes, in time and memory, if making a number takes 1."""
+COLLISIONS_LIMIT = 64
+"""Keys of one dict or set with the same hash; more of them are made to take quadratic time."""
+ROWS_LIMIT = 65_536
+"""Rows that a graph's indices may speak of even if none of its tensors is as long."""
 _TEXT_LIMIT = 2_000_000
 _DIGITS_LIMIT, _BITS_LIMIT = 1000, 3300
 _POSITION_LIMITS = {"pos": 624, "buffer_pos": 4}
@@ -56,6 +68,7 @@ class Packer:
         self._live = live
         self.blob = bytearray()
         self._open: set[int] = set()
+        self._parts = 0
 
     def pack(self, value: Any, depth: int = 0) -> m.Node:
         """The node for ``value``.
@@ -63,6 +76,11 @@ class Packer:
         Raises:
             Unsendable: if it is nested too deeply, contains itself or is too large.
         """
+        node = self._node(value, depth)
+        self._count(node)
+        return node
+
+    def _node(self, value: Any, depth: int) -> m.Node:
         kind = type(value)
         if value is None or kind in (bool, float):
             return value
@@ -91,6 +109,11 @@ class Packer:
         finally:
             self._open.discard(id(value))
 
+    def _count(self, node: m.Node) -> None:
+        self._parts += _WEIGHTS.get(type(node), 1)
+        if self._parts > PARTS_LIMIT:
+            raise Unsendable("has too many parts to be sent at once; make it one array or tensor")
+
     def _compound(self, value: Any, kind: type, depth: int) -> m.Node:
         if kind in (list, tuple, set, frozenset):
             return m.Items(kind.__name__, [self.pack(item, depth) for item in value])  # type: ignore[arg-type]
@@ -104,11 +127,11 @@ class Packer:
         if kind in (torch.Tensor, torch.nn.Parameter):
             return self._tensor(value)
         if kind is np.ndarray:
-            return self._array(value, "numpy")
+            return self._array(value, "numpy", depth)
         if isinstance(value, np.generic) and kind.__module__ == "numpy":
             if kind is np.str_:
                 return str(value)
-            return self._array(np.asarray(value), "scalar")
+            return self._array(np.asarray(value), "scalar", depth)
         return self._foreign(value, kind, depth)
 
     def _tensor(self, value: torch.Tensor) -> m.Node:
@@ -124,13 +147,13 @@ class Packer:
         self.blob += plain.reshape(-1).view(torch.uint8).numpy().tobytes()
         return m.Array("torch", name, list(plain.shape))
 
-    def _array(self, value: np.ndarray[Any, Any], kind: Any) -> m.Node:
+    def _array(self, value: np.ndarray[Any, Any], kind: Any, depth: int) -> m.Node:
         if value.dtype.kind in "US":
-            return self.pack(value.tolist(), 1)
+            return self.pack(value.tolist(), depth)
         name = value.dtype.name
         if name not in _NUMPY_DTYPES:
             if value.dtype.kind == "O" and kind == "numpy":
-                return self.pack(value.tolist(), 1)
+                return self.pack(value.tolist(), depth)
             raise Unsendable(f"is an array of dtype {value.dtype}, which cannot be checked")
         self._room_for(value.nbytes)
         self.blob += np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("<")).tobytes()
@@ -184,13 +207,17 @@ class Packer:
     def _column(self, column: Any, depth: int) -> m.Node:
         values = column.to_numpy()
         if values.dtype.name in _NUMPY_DTYPES:
-            return self._array(values, "numpy")
+            return self.pack(values, depth)
         return self.pack([None if v is None or v != v else v for v in values.tolist()], depth)
 
     def _graph(self, value: Any, kind: type, depth: int) -> m.Node | None:
         if kind.__name__ not in ("Data", "DataBatch", "Batch"):
             return None
-        fields = [(str(k), self.pack(v, depth)) for k, v in value.to_dict().items()]
+        fields = value.to_dict()
+        problem = _graph_problem(fields)
+        if problem:
+            raise Unsendable(f"is a graph whose {problem}")
+        fields = [(str(k), self.pack(v, depth)) for k, v in fields.items()]
         return m.Graph("Data" if kind.__name__ == "Data" else "Batch", fields)
 
     def _image(self, value: Any, kind: type, depth: int) -> m.Node | None:
@@ -222,7 +249,7 @@ class Unpacker:
 
     def __init__(self, blob: bytes | bytearray, live: Callable[[m.Live], Any]) -> None:
         self._blob = memoryview(blob)
-        self._at = 0
+        self._at = self._parts = 0
         self._live = live
 
     def finish(self) -> None:
@@ -242,23 +269,31 @@ class Unpacker:
         """
         if depth > DEPTH_LIMIT + 2:
             raise WireError("nested too deeply")
+        self._parts += _WEIGHTS.get(type(node), 1)
+        if self._parts > PARTS_LIMIT:
+            raise WireError("too many parts")
         if isinstance(node, str) and len(node) > _TEXT_LIMIT:
             raise WireError("text too long")
         if node is None or isinstance(node, bool | int | float | str):
             return node
         try:
             return _BUILDERS[type(node)](self, node, depth + 1)
-        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
+        except WireError:
+            raise
+        except Exception:  # whatever a library says of numbers and bytes that make no sense
             raise WireError("not a valid value") from None
 
     def _items(self, node: m.Items, depth: int) -> Any:
         items = [self.unpack(item, depth) for item in node.items]
+        if node.kind in ("set", "frozenset"):
+            _check_hashes(items)
         return _hashable(lambda: _CONTAINERS[node.kind](items))
 
     def _mapping(self, node: m.Mapping, depth: int) -> Any:
         pairs = [(self.unpack(key, depth), self.unpack(value, depth)) for key, value in node.pairs]
         if any(isinstance(key, float) and math.isnan(key) for key, _ in pairs):
             raise WireError("NaN as a key")
+        _check_hashes([key for key, _ in pairs])
         found = _hashable(lambda: dict(pairs))
         if len(found) != len(pairs):
             raise WireError("the same key twice")
@@ -276,6 +311,8 @@ class Unpacker:
             raise WireError("dtype not allowed")
         if len(node.shape) > 8 or any(not 0 <= side < 2**31 for side in node.shape):
             raise WireError("shape not allowed")
+        if math.prod(side or 1 for side in node.shape) * _ITEM_SIZES[node.dtype] > BLOB_LIMIT:
+            raise WireError("shape not allowed")  # a sum over its empty side would be that large
         data = bytearray(self._take(math.prod(node.shape) * _ITEM_SIZES[node.dtype]))
         if node.dtype == "bool" and data:  # a byte of neither 0 nor 1 is undefined behaviour
             data = bytearray((np.frombuffer(data, np.uint8) != 0).tobytes())
@@ -334,9 +371,10 @@ class Unpacker:
             raise WireError("graph field not allowed")
         if len(fields) != len(node.fields):
             raise WireError("the same field twice")
-        graph = Data(**fields) if node.kind == "Data" else Batch(**fields)
-        _check_graph(fields)
-        return graph
+        problem = _graph_problem(fields)
+        if problem:
+            raise WireError(problem)
+        return Data(**fields) if node.kind == "Data" else Batch(**fields)
 
     def _picture(self, node: m.Picture, depth: int) -> Any:
         from PIL import Image
@@ -356,6 +394,7 @@ class Unpacker:
             if node.kind == "torch":
                 generator = torch.Generator()
                 generator.set_state(state)
+                _check_torch_state(state)
                 return generator
             if node.name not in _BIT_GENERATORS:
                 raise WireError("random generator not allowed")
@@ -417,27 +456,48 @@ def _hashable(build: Callable[[], Any]) -> Any:
         raise WireError("key or member that cannot be hashed") from None
 
 
+def _check_hashes(keys: list[Any]) -> None:
+    if len(keys) <= COLLISIONS_LIMIT:
+        return
+    hashes = np.sort(_hashable(lambda: np.fromiter(map(hash, keys), np.int64, len(keys))))
+    if (hashes[COLLISIONS_LIMIT:] == hashes[:-COLLISIONS_LIMIT]).any():
+        raise WireError("keys made to collide")
+
+
 def _check_position(state: dict[str, Any]) -> None:
     for name, value in (state | state["state"]).items():
         if name in _POSITION_LIMITS and not 0 <= value <= _POSITION_LIMITS[name]:
             raise WireError("random state not valid")
 
 
-def _check_graph(fields: dict[str, Any]) -> None:
-    edges, nodes = fields.get("edge_index"), fields.get("x")
-    counts = [len(nodes)] if isinstance(nodes, torch.Tensor) and nodes.ndim else []
-    counts += [fields["num_nodes"]] if isinstance(fields.get("num_nodes"), int) else []
-    if isinstance(edges, torch.Tensor) and edges.numel():
+def _check_torch_state(state: torch.Tensor) -> None:
+    """Torch does not check that words left and the next word's place fit its 624 words."""
+    _, left, _, following = struct.unpack_from("<QiiQ", state.numpy().tobytes())
+    if not 0 < left or left + following > 624 + 1:
+        raise WireError("random state not valid")
+
+
+def _graph_problem(fields: dict[str, Any]) -> str:
+    """Why native code could not be given the graph's indices; empty if it can."""
+    tensors = {name: value for name, value in fields.items() if isinstance(value, torch.Tensor)}
+    rows = max(ROWS_LIMIT, *(tensor.numel() for tensor in tensors.values()), 0)
+    count = fields.get("num_nodes", 0)
+    if not (count is None or (isinstance(count, int | np.integer) and 0 <= count <= rows)):
+        return "num_nodes is not a number of nodes"
+    nodes = [rows, *(len(t) for name, t in tensors.items() if name == "x" and t.ndim)]
+    nodes += [int(count)] if count is not None and "num_nodes" in fields else []
+    edges, batch, starts = (tensors.get(name) for name in ("edge_index", "batch", "ptr"))
+    if edges is not None and edges.numel():
         if edges.dtype is not torch.int64 or edges.ndim != 2 or edges.shape[0] != 2:
-            raise WireError("edge_index is not [2, E] int64")
-        if int(edges.min()) < 0 or any(int(edges.max()) >= count for count in counts):
-            raise WireError("edge_index points to no node")
-    for name in ("batch", "ptr"):
-        value = fields.get(name)
-        if isinstance(value, torch.Tensor) and value.numel():
-            if (
-                value.dtype is not torch.int64
-                or bool((value[1:] < value[:-1]).any())
-                or int(value.min()) < 0
-            ):
-                raise WireError(f"{name} is not sorted")
+            return "edge_index is not [2, E] int64"
+        if int(edges.min()) < 0 or int(edges.max()) >= min(nodes):
+            return "edge_index points to no node"
+    for name, value in (("batch", batch), ("ptr", starts)):
+        if value is not None and value.numel():
+            if value.dtype is not torch.int64 or value.ndim != 1:
+                return f"{name} is not one row of int64"
+            if int(value[0]) < 0 or bool((value[1:] < value[:-1]).any()):
+                return f"{name} is not sorted"
+            if int(value[-1]) > rows:
+                return f"{name} is longer than the graph"
+    return ""

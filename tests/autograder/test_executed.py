@@ -47,17 +47,27 @@ def test_every_kind_of_output_is_kept(output: dict[str, Any]) -> None:
     "outputs",
     [
         b"", b"[]", b"null", b"{}", b"[1]", b"[[]]", b"\xff", b"[" * 100_000,
+        b'[{"output_type": "stream", "text": "\xff"}]',
+        b'[{"output_type": "display_data", "data": {"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}}]",
         [{"output_type": "script"}],
         [{"output_type": "stream", "name": "stdin", "text": "x"}],
         [{"output_type": "stream", "name": "stdout", "text": ["x"]}],
         [{"output_type": "error", "ename": 1, "evalue": "", "traceback": []}],
         [STREAM, {"output_type": "display_data", "data": []}],
     ],
-    ids=str,
+    ids=lambda outputs: str(outputs)[:80],
 )  # fmt: skip
 def test_damaged_outputs_are_left_out(outputs: Any) -> None:
     found = shown(outputs)
     assert all("were damaged" in output["text"] for output in found) and len(found) <= 1
+
+
+@pytest.mark.parametrize("depth", range(900, 1000, 3))
+def test_outputs_that_can_be_read_but_are_nested_too_deeply_to_be_written_are_left_out(
+    depth: int,
+) -> None:
+    output = b'[{"output_type": "display_data", "metadata": {}, "data": {"a": %s}}]'
+    assert executed(made("1"), {0: (output % (b"[" * depth + b"]" * depth), 1, "")})
 
 
 def test_unknown_fields_of_an_output_are_left_out() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.errors import StoreError
+from autograder.errors import DamagedStoreError, StoreError
 from autograder.model import Outcome, Standing, Verdict
 from autograder.store import Store
 
@@ -78,8 +78,9 @@ def test_a_reused_result_counts_again(tmp_path: Path) -> None:
 
 def test_a_failure_within_put_leaves_nothing_behind(tmp_path: Path) -> None:
     with Store(tmp_path / "r") as store:
+        store._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 5000)
         with pytest.raises(StoreError):
-            store.put("k", outcome(artefacts={"x": object()}))  # type: ignore[dict-item]
+            store.put("k", outcome(artefacts={"x": bytes(10_000)}))
         assert store.get("k") is None and store.latest() == []
         store.put("k", outcome())
 
@@ -138,7 +139,10 @@ def test_a_damaged_file_is_a_clear_error(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "r").read_bytes())
     data[4096:] = bytes(byte ^ 0x5A for byte in data[4096:])
     (tmp_path / "r").write_bytes(data)
-    with pytest.raises(StoreError, match=r"damaged .* grade again"), Store(tmp_path / "r") as store:
+    with (
+        pytest.raises(StoreError, match=r"damaged .* grade` again"),
+        Store(tmp_path / "r") as store,
+    ):
         store.latest()
 
 
@@ -153,13 +157,73 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
 def test_another_version_is_refused(tmp_path: Path) -> None:
     Store(tmp_path / "r").close()
     database = sqlite3.connect(tmp_path / "r")
+    database.execute("ALTER TABLE results ADD COLUMN mood")
     database.execute("PRAGMA user_version = 99")
     database.close()
     with pytest.raises(StoreError, match="another version"):
         Store(tmp_path / "r")
 
 
+@pytest.mark.parametrize("pragma", ["user_version", "application_id"])
+def test_our_tables_under_a_changed_mark_are_damage(tmp_path: Path, pragma: str) -> None:
+    Store(tmp_path / "r").close()
+    database = sqlite3.connect(tmp_path / "r")
+    database.execute(f"PRAGMA {pragma} = 99")
+    database.close()
+    with pytest.raises(DamagedStoreError):
+        Store(tmp_path / "r")
+
+
+CHANGES = {
+    "verdict": b'{"student":"101"}', "key": "other", "student": "102", "assignment": "other",
+    "executed": b"better", "log": "better", "contents": b"x" * 32, "checksum": b"x" * 32,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", CHANGES)
+def test_a_changed_result_is_never_taken_for_one(tmp_path: Path, column: str) -> None:
+    with Store(tmp_path / "r") as store:
+        store.put("k", outcome(executed=b"notebook", log="log", artefacts={"w": b"1"}))
+    database = sqlite3.connect(tmp_path / "r")
+    database.execute("DROP TRIGGER results_stay")
+    database.execute(f"UPDATE results SET {column} = ?", (CHANGES[column],))
+    database.commit()
+    database.close()
+    with Store(tmp_path / "r") as store:
+        for asked in (lambda: store.get("k"), lambda: store.read(1), store.check):
+            if column != "key" or asked.__name__ != "<lambda>":
+                with pytest.raises(DamagedStoreError):
+                    asked()
+        if column not in ("executed", "log"):
+            with pytest.raises(DamagedStoreError):
+                store.latest()
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE artefacts SET data = x'32'", "UPDATE artefacts SET name = 'v'", "DELETE FROM artefacts",
+])  # fmt: skip
+def test_changed_artefacts_are_never_taken_for_some(tmp_path: Path, statement: str) -> None:
+    with Store(tmp_path / "r") as store:
+        store.put("k", outcome(artefacts={"w": b"1"}))
+        store._database.execute(statement)
+        with pytest.raises(DamagedStoreError):
+            store.get("k")
+
+
+def test_a_full_disk_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with Store(tmp_path / "r") as store:
+        store.put("a", outcome())
+        (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+        store._database.execute(f"PRAGMA max_page_count = {pages + 2}")
+        with pytest.raises(StoreError, match="is full; free space and run the same command again"):
+            store.put("b", outcome(artefacts={"w": bytes(100_000)}))
+        assert store.get("b") is None
+        store.check()
+        store._database.execute("PRAGMA max_page_count = 100000")
+        store.put("b", outcome(artefacts={"w": bytes(100_000)}))
+
+
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreError, match="cannot be used"):
+    with pytest.raises(StoreError, match="cannot be written"):
         Store(tmp_path / "file" / "r")

@@ -1,3 +1,4 @@
+import math
 import os
 import socket
 from collections.abc import Iterator
@@ -80,11 +81,27 @@ def test_a_packet_of_another_type_is_refused(pair: tuple[socket.socket, socket.s
         msgspec.msgpack.encode({"type": "CellStarted"}),
         msgspec.msgpack.encode({"type": "CellLost", "index": 1, "code": -9, "late": 1}),
         msgspec.msgpack.encode(
-            {"type": "CellDone", "index": 1, "count": 1, "seconds": 0.1, "problem": "",
-             "limit": "patience"}
+            {
+                "type": "CellDone",
+                "index": 1,
+                "count": 1,
+                "seconds": 0.1,
+                "problem": "",
+                "limit": "patience",
+            }
         ),
+        msgspec.msgpack.encode({"type": "CellStarted", "index": -1}),
+        msgspec.msgpack.encode({"type": "CellStarted", "index": 2**63}),
+        msgspec.msgpack.encode(packets.CellDone(0, 1, math.nan, "")),
+        msgspec.msgpack.encode(packets.CellDone(0, 1, math.inf, "")),
+        msgspec.msgpack.encode(packets.CellDone(0, 1, -1.0, "")),
+        msgspec.msgpack.encode(packets.CellDone(0, -1, 0.0, "")),
+        msgspec.msgpack.encode(packets.Tested("q1", "t", Status.PASSED, "", math.nan)),
+        b"\x83\xa4type\xa5Piece\xa4name\xa2\xff\xfe",
+        b"\x83\xa4type\xabCellStarted\xa1x" + b"\x91" * 50_000 + b"\x01\xa5index\x01",
     ],
-)  # fmt: skip
+    ids=lambda data: repr(data)[:40],
+)
 def test_what_is_no_packet_is_refused(
     pair: tuple[socket.socket, socket.socket], data: bytes
 ) -> None:
@@ -101,6 +118,32 @@ def test_a_packet_over_the_limit_is_neither_sent_nor_received(
     pair[0].send(msgspec.msgpack.encode(packets.Piece("x", bytes(packets.SIZE_LIMIT + 9), True)))
     with pytest.raises((EOFError, msgspec.DecodeError)):
         packets.receive(pair[1], packets.Packet)
+
+
+def test_a_packet_that_is_whole_only_when_cut_off_is_refused(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    bare = len(msgspec.msgpack.encode(packets.Piece("x", bytes(packets.SIZE_LIMIT), True)))
+    length = 2 * packets.SIZE_LIMIT - bare
+    whole = msgspec.msgpack.encode(packets.Piece("x", bytes(length), True))
+    assert len(whole) == packets.SIZE_LIMIT
+    pair[0].send(whole + b"more")
+    with pytest.raises(EOFError):
+        packets.receive(pair[1], packets.Packet)
+
+
+@pytest.mark.parametrize("welcome", [0, 1])
+def test_descriptors_that_come_with_no_packet_are_not_kept(
+    pair: tuple[socket.socket, socket.socket], welcome: int
+) -> None:
+    inlet, outlet = os.pipe()
+    os.set_blocking(inlet, False)
+    socket.send_fds(pair[0], [b"nonsense"], [outlet])
+    os.close(outlet)
+    with pytest.raises((EOFError, msgspec.DecodeError)):
+        packets.receive(pair[1], packets.Packet, welcome)
+    assert os.read(inlet, 1) == b""  # nobody holds the other end any more
+    os.close(inlet)
 
 
 def test_the_end_of_the_line_is_told_from_a_packet(

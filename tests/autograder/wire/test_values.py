@@ -1,5 +1,6 @@
 import collections
 import math
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from autograder.wire.values import (
     _NUMPY_DTYPES,
     _TORCH_DTYPES,
     DEPTH_LIMIT,
+    PARTS_LIMIT,
     Packer,
     Unpacker,
     Unsendable,
@@ -308,9 +310,14 @@ def cyclic() -> Any:
         (torch.zeros(1, dtype=torch.uint16), "dtype"),
         (np.broadcast_to(np.uint8(0), BLOB_LIMIT + 1), "larger"),
         ([np.broadcast_to(np.uint8(0), BLOB_LIMIT), b"x"], "larger"),
+        ([0] * PARTS_LIMIT, "too many parts"),
+        ([torch.tensor(0)] * (PARTS_LIMIT // 8), "too many parts"),
+        (Data(x=torch.ones(2, 1), edge_index=torch.tensor([[0], [2]])), "points to no node"),
+        (Data(num_nodes=torch.tensor(3)), "num_nodes"),
     ],
     ids=["too deep", "cyclic", "1200 digits", "9000 digits", "long text", "datetime", "record",
-         "long double", "uint16", "one too large", "two too large"],
+         "long double", "uint16", "one too large", "two too large", "too many numbers",
+         "too many tensors", "an edge from no node", "nodes counted by a tensor"],
 )  # fmt: skip
 def test_what_cannot_cross_is_refused_with_the_reason(value: Any, reason: str) -> None:
     with pytest.raises(Unsendable, match=reason):
@@ -351,6 +358,10 @@ LIES: dict[str, tuple[m.Node, bytes]] = {
     "empty sides that overflow together": (m.Array("numpy", "int8", [0] + [2**31 - 1] * 7), b""),
     "the same for torch": (m.Array("torch", "int8", [0] + [2**31 - 1] * 7), b""),
     "nine dimensions": (m.Array("numpy", "int8", [1] * 9), b"x"),
+    "an empty side beside sides that overflow when added up": (
+        m.Array("numpy", "float64", [0, 2**31 - 1]), b"",
+    ),
+    "the same in torch": (m.Array("torch", "float32", [2**28, 0]), b""),
     "fewer bytes": (m.Array("numpy", "int32", [2]), bytes(7)),
     "more bytes": (m.Array("numpy", "int32", [2]), bytes(9)),
     "bytes of nothing": (1, b"x"),
@@ -390,6 +401,42 @@ LIES: dict[str, tuple[m.Node, bytes]] = {
     "a batch out of order": (
         m.Graph("Batch", [("batch", m.Array("torch", "int64", [2]))]),
         np.array([1, 0], dtype=np.int64).tobytes(),
+    ),
+    "a batch of more graphs than there are rows": (
+        m.Graph("Batch", [("batch", m.Array("torch", "int64", [2]))]),
+        np.array([0, 2**40], dtype=np.int64).tobytes(),
+    ),
+    "a batch before the first graph": (
+        m.Graph("Batch", [("batch", m.Array("torch", "int64", [2]))]),
+        np.array([-1, 0], dtype=np.int64).tobytes(),
+    ),
+    "a batch of numbers that are no integers": (
+        m.Graph("Batch", [("batch", m.Array("torch", "float64", [2]))]), bytes(16),
+    ),
+    "a batch of two dimensions": (
+        m.Graph("Batch", [("batch", m.Array("torch", "int64", [2, 1]))]), bytes(16),
+    ),
+    "a batch whose graphs end nowhere": (
+        m.Graph("Batch", [("ptr", m.Array("torch", "int64", [2]))]),
+        np.array([0, 2**40], dtype=np.int64).tobytes(),
+    ),
+    "an edge so far away that an array up to it has no room": (
+        edges(), np.array([[0, 0], [0, 2**40]], dtype=np.int64).tobytes(),
+    ),
+    "nodes that fill the memory": (m.Graph("Data", [("num_nodes", 2**40)]), b""),
+    "less than no nodes": (m.Graph("Data", [("num_nodes", -1)]), b""),
+    "nodes whose number is a text": (m.Graph("Data", [("num_nodes", "9")]), b""),
+    "nodes whose number is a tensor": (
+        m.Graph("Data", [("num_nodes", m.Array("torch", "int64", []))]),
+        np.array(2**40, dtype=np.int64).tobytes(),
+    ),
+    "too many parts": (m.Items("list", [0] * PARTS_LIMIT), b""),
+    "too many graphs": (m.Items("list", [m.Graph("Data", [])] * (PARTS_LIMIT // 64)), b""),
+    "integers that collide": (
+        m.Items("set", [m.Number("int", str(n * (2**61 - 1))) for n in range(2000)]), b"",
+    ),
+    "keys that collide": (
+        m.Mapping([(m.Number("int", str(n * (2**61 - 1))), n) for n in range(2000)]), b"",
     ),
     "a private graph field": (m.Graph("Data", [("_store", 1)]), b""),
     "a graph field of no name": (m.Graph("Data", [("a b", 1)]), b""),
@@ -445,6 +492,38 @@ def test_a_generator_that_would_read_beyond_its_state_is_refused(
     node = broken_state(change, kind, name)
     with pytest.raises(WireError):
         unpacked(node, bytes(broken_state.blob))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("left", "following"), [(624, 624), (0, 0), (-5, 0), (1, 625), (2, 2**40)])
+def test_a_torch_generator_that_would_read_beyond_its_state_is_refused(
+    left: int, following: int
+) -> None:
+    state = torch.Generator().manual_seed(1).get_state().numpy().tobytes()
+    changed = struct.pack("<QiiQ", 1, left, 1, following) + state[24:]
+    node = m.Rng("torch", "", m.Array("torch", "uint8", [len(state)]))
+    with pytest.raises(WireError):
+        unpacked(node, changed)
+
+
+@pytest.mark.parametrize("drawn", [0, 1, 2, 622, 623, 624, 625, 1300])
+def test_a_torch_generator_can_cross_wherever_it_stands(drawn: int) -> None:
+    generator = torch.Generator().manual_seed(5)
+    torch.randint(0, 2**31, (drawn,), dtype=torch.int32, generator=generator)
+    found = crossed(generator)
+    assert torch.equal(torch.rand(700, generator=found), torch.rand(700, generator=generator))
+
+
+def test_keys_of_honest_dicts_and_sets_are_not_taken_for_made_to_collide() -> None:
+    pairs = {(a, b, c): a for a in range(-20, 20) for b in range(-20, 20) for c in range(-2, 2)}
+    multiples = {n * 2**32 for n in range(5000)} | {n / 1024 for n in range(5000)}
+    assert crossed(pairs) == pairs and crossed(multiples) == multiples
+
+
+def test_large_graphs_without_features_can_cross() -> None:
+    ring = torch.arange(200_000)
+    found = crossed(Data(edge_index=torch.stack([ring, ring.roll(1)]), num_nodes=200_000))
+    assert found.num_nodes == 200_000
+    assert crossed(Data(x=torch.ones(1, 1), batch=torch.tensor([7]))).batch.tolist() == [7]
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
