@@ -38,6 +38,10 @@ _TICK_SECONDS = 0.25
 _PACKET_COST = 1024
 """Bytes that any packet of room S counts for: nobody makes M remember things without end."""
 _READS_AT_ONCE = 64
+_FILES_LIMIT = 64 * 1024 * 1024
+"""Bytes that all files together may have which a notebook was expected to write."""
+_SPARE = 8
+"""How much more room S may send than the outputs in it, written as JSON and more than once."""
 _BROKEN = 70
 """How room S ends if something other than the student's code fails in it (``sysexits.h``)."""
 _FROM_S = (
@@ -62,7 +66,8 @@ class StudentRoom:
         self.ready = self.finished = False
         self._room, self._record = room, record
         self._parts: dict[str, bytearray] = {name: bytearray() for name in artefacts}
-        self._left = 4 * limits.output_kb * 1024 + 64 * 1024 * 1024
+        self._left = _FILES_LIMIT
+        self._output_left = _SPARE * limits.output_kb * 1024
 
     def hear(self) -> None:
         """Take one packet.
@@ -83,7 +88,9 @@ class StudentRoom:
             self.finished = True
         elif not isinstance(packet, packets.Checked):
             if isinstance(packet, packets.CellOutput):
-                self._spend(len(packet.data))
+                self._output_left -= len(packet.data)
+                if self._output_left < 0:  # room S itself stops long before
+                    return
             elif isinstance(packet, packets.CellDone):
                 self._spend(len(packet.problem))
             self._record.hear_cell(packet)

@@ -48,7 +48,7 @@ class Recorder:
     ) -> None:
         """Record a display or a result with its MIME types."""
         bundle = {key: _plain(value) for key, value in list(data.items())[:_TEXT_TYPES_LIMIT]}
-        if not self._spend(sum(len(value) for value in bundle.values() if isinstance(value, str))):
+        if not self._spend(len(json.dumps([bundle, metadata], default=str))) or self._left < 0:
             return
         output: dict[str, Any] = {"output_type": kind, "data": bundle, "metadata": metadata or {}}
         if kind == "execute_result":
@@ -57,7 +57,7 @@ class Recorder:
 
     def error(self, name: str, value: str, traceback: list[str]) -> None:
         """Record an exception."""
-        if self._spend(sum(map(len, traceback))):
+        if self._spend(len(name) + len(value) + sum(map(len, traceback))) and self._left >= 0:
             self._outputs.append(
                 {"output_type": "error", "ename": name, "evalue": value, "traceback": traceback}
             )

@@ -104,6 +104,7 @@ def _settle() -> None:
         HOME=room, PATH=programs, LANG="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1",
         MPLBACKEND="module://matplotlib_inline.backend_inline", TMPDIR=temporary,
         MPLCONFIGDIR=f"{temporary}/matplotlib", PYTHONDONTWRITEBYTECODE="1", USER="student",
+        PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1",
     )  # fmt: skip
     tempfile.tempdir = None
     sys.dont_write_bytecode = True
@@ -245,6 +246,7 @@ class Notebook:
         if self._progress.left_out(self._cell):
             raise CellLost("the rest of this cell ended its process and was left out")
         self._progress.stand(self._cell)
+        self._send(packets.CellStarted(self._cell))
 
     def _desk(self, index: int) -> Desk:
         line = socket.socket(fileno=os.dup(FIRST_LINE + index))
@@ -277,9 +279,13 @@ class Notebook:
         """Send the files the notebook was expected to write."""
         for name in self._job.expected_files:
             path = Path(name)
-            if path.is_file() and path.stat().st_size <= _ARTEFACT_LIMIT:
-                for piece in packets.pieces(name, path.read_bytes()):
-                    self._send(piece)
+            try:
+                small = path.is_file() and path.stat().st_size <= _ARTEFACT_LIMIT
+                data = path.read_bytes()[:_ARTEFACT_LIMIT] if small else None
+            except (OSError, MemoryError):  # whatever the notebook has put in its place
+                continue
+            for piece in packets.pieces(name, data) if data is not None else ():
+                self._send(piece)
 
     def _cell_lost(self, index: int, code: int, late: bool) -> None:
         self._send(packets.CellLost(index, code, late))

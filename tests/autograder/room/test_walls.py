@@ -40,7 +40,8 @@ def test_a_room_knows_nothing_of_the_environment_it_is_started_from(rooms: Any) 
     seen = json.loads(printed(rooms.once("looks_around")))
     assert set(seen["environment"]) <= {
         "HOME", "LANG", "MPLBACKEND", "MPLCONFIGDIR", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
-        "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "USER", "KMP_DUPLICATE_LIB_OK",
+        "PATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR", "USER", "KMP_DUPLICATE_LIB_OK", "PIP_NO_INDEX",
+        "PIP_DISABLE_PIP_VERSION_CHECK",
         "KMP_INIT_AT_FORK",
     }  # fmt: skip
     assert seen["environment"]["HOME"] == "/room" and seen["arguments"] == ["notebook"]
