@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch_geometric.data import Batch, Data
 
-from autograder.model import Limits, Status
+from autograder.model import Limit, Limits, Status
 from autograder.wire import frames, packets
 from autograder.wire import messages as m
 from autograder.wire.values import Packer
@@ -52,7 +52,7 @@ def _frames() -> Iterator[bytes]:
         yield frame(m.Value(node), bytes(packer.blob))
     yield frame(m.Missing())
     yield frame(m.Raised(["KeyError", "Exception"], "no"))
-    yield frame(m.Crashed("was killed"))
+    yield frame(m.Crashed(-9))
 
 
 def _packets() -> Iterator[packets.Packet]:
@@ -60,18 +60,20 @@ def _packets() -> Iterator[packets.Packet]:
     yield packets.OpenRoom(Limits())
     yield packets.RoomOpened(5)
     yield packets.RoomRefused("no")
-    yield packets.Warm(5, "A", [])
+    yield packets.Warm("A", [])
+    yield packets.Bury(5)
+    yield packets.Buried(-9)
     yield packets.Ready()
     yield packets.Piece("w.bin", b"xyz", True)
     yield packets.CellStarted(0)
     yield packets.CellOutput(0, output)
-    yield packets.CellDone(0, 1, 0.5, "")
-    yield packets.CellLost(1, "was killed")
+    yield packets.CellDone(0, 1, 0.5, "OSError", Limit.DISK)
+    yield packets.CellLost(1, -9, False)
     yield packets.Checked("q1")
     yield packets.Finished()
     yield packets.Judge("7", ["q1"], 5.0)
     yield packets.Judging("q1")
-    yield packets.Tested("q1", "test_one", Status.PASSED, "", 0.1)
+    yield packets.Tested("q1", "test_one", Status.ERROR, "", 0.1, True, -9)
 
 
 def join(parts: list[bytes]) -> bytes:
