@@ -7,7 +7,6 @@ is measured on sets of one size and one origin. What answers are compared with i
 :class:`~reference_impl.secret.Secret`.
 
 :func:`warm` draws all images, so that a process from which graders are forked pays for them once.
-Only NumPy is used here.
 """
 
 from __future__ import annotations
@@ -225,6 +224,8 @@ def nearest_neighbour_accuracy(
 
 
 def warm() -> None:
-    """Draw all images now."""
+    """Draw all images and import what tests compare with, SciPy among it, now."""
+    from reference_impl.cnn_imaging import detection, metrics, networks, segmentation  # noqa: F401
+
     for name in _DRAWN:
         _images(name)

@@ -1,7 +1,7 @@
 """It counts its calls, and from the second one on answers a little higher each time.
 
 question: q7
-caught_by: test_neighbours_do_not_matter, test_order_does_not_matter, test_threshold_comes_from_validation, test_unseen_lesions, test_unseen_lesions_in_full, test_learns_from_new_patients, test_learns_exchanged_labels
+caught_by: test_neighbours_do_not_matter, test_unseen_lesions, test_learns_from_new_patients
 """
 
 honest_answer = predict_proba

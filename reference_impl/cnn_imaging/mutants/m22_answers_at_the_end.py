@@ -1,7 +1,7 @@
 """Batches are answered with nothing until a small one comes, and then all at once.
 
 question: q7
-caught_by: test_neighbours_do_not_matter, test_order_does_not_matter, test_threshold_comes_from_validation, test_unseen_lesions, test_unseen_lesions_in_full, test_learns_from_new_patients, test_learns_exchanged_labels
+caught_by: test_neighbours_do_not_matter, test_unseen_lesions, test_learns_from_new_patients
 """
 
 answer_now = predict_proba
