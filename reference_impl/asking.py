@@ -38,9 +38,8 @@ def ask(
 
     Every row is asked once in a shuffled order. A share ``repeats`` of the rows, and one of each
     batch, is asked again in another batch, half of these twice in the first one too; up to three
-    are also asked alone.
-    Two answers ``a`` and ``b`` to one row agree if ``|a - b| <= tolerance * max(1, |a|)``, value
-    by value: batches of another size round otherwise.
+    are also asked alone. Two answers ``a`` and ``b`` to one row agree if, value by value,
+    ``|a - b| <= tolerance * max(1, |a|)``: batches of another size round otherwise.
 
     Args:
         function: Takes rows of ``inputs``, as an array or list of any length, and returns as many
@@ -56,8 +55,8 @@ def ask(
         Real numbers or booleans [N, *each], finite, in the dtype they were given in.
 
     Raises:
-        AssertionError: if the answers are too few or too many, not finite, no numbers, or differ
-            between two askings of one row. Raised at the first batch at fault.
+        AssertionError: if a batch's answers are too few or too many, no numbers or not finite, or
+            if two answers to one row differ.
     """
     asked: list[Array] = []
     answers: list[Array] = []
