@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from autograder.build.answers import check_answers
+from autograder.build.flow import find_leak
 from autograder.build.master import Master, Question, Role
 from autograder.build.sources import Sources
 from autograder.build.testcell import MasterTest, read_tests
@@ -35,6 +36,7 @@ def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
             _check_written(sources, master, question, found)
         else:
             _check_autograded(master, question, found)
+            _check_secrets(master, found)
             tests[question.name] = found
     _check_rubrics(sources, master)
     check_answers(master)
@@ -137,6 +139,15 @@ def _check_point_sum(
         raise error(f"Its tests' points sum to {total:g} and the question has {points:g}.")
     if total > points and not math.isclose(total, points):
         raise error(f"Its tests' points sum to {total:g}, over the question's {points:g}.")
+
+
+def _check_secrets(master: Master, tests: list[MasterTest]) -> None:
+    for test in tests:
+        leak = find_leak(test.function)
+        if leak is not None:
+            above = len(test.cell.source.splitlines()) - len(test.source.splitlines())
+            problem = f"{test.name}, line {above + leak.line} of the cell, {leak.problem}."
+            raise master.error(problem, test.cell.question, test.cell.number)
 
 
 def _check_rubrics(sources: Sources, master: Master) -> None:

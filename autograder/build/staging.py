@@ -93,9 +93,8 @@ def _copy_sources(sources: Sources, folder: Path) -> None:
 
 def _copy_reference(sources: Sources, folder: Path) -> None:
     folder.mkdir()
-    for name in ("__init__.py", "course_secret.py"):
-        if (sources.reference / name).is_file():
-            shutil.copy(sources.reference / name, folder / name)
+    for module in sources.reference.glob("*.py"):
+        shutil.copy(module, folder)
     own = sources.reference / sources.name
     if own.is_dir():
         junk = shutil.ignore_patterns("mutants", "__pycache__", "*.pyc", ".ipynb_checkpoints")

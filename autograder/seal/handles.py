@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
 import msgspec
@@ -14,7 +15,7 @@ import torch
 from autograder.text import death
 from autograder.wire import frames
 from autograder.wire import messages as m
-from autograder.wire.values import Packer, Unpacker, Unsendable
+from autograder.wire.values import DEPTH_LIMIT, Packer, Unpacker, Unsendable
 
 REPLY_LIMIT = 2 * 1024 * 1024 * 1024
 """Bytes S may send on one line altogether."""
@@ -48,6 +49,10 @@ class StudentTimeout(StudentError):
 
 class Misbehaviour(StudentError):
     """What came back is not of the protocol between the rooms."""
+
+
+class SecretGiven(TypeError):
+    """A test would have sent a secret: a fault of ours, and nothing was sent."""
 
 
 class Link:
@@ -133,8 +138,29 @@ class Link:
     def _give(self, value: Any) -> m.Live:
         if isinstance(value, Handle) and object.__getattribute__(value, "_link") is self:
             return m.Live(object.__getattribute__(value, "_number"), "object", "")
+        secret = _secret_in(value)
+        if secret:
+            raise SecretGiven(
+                f"the test gives the student's code a secret ({secret}); labels, thresholds and "
+                "answers never leave room T"
+            )
         name = type(value).__name__
         raise Unsendable(f"is a {name}, which cannot cross; make it with coursekit.beside")
+
+
+def _secret_in(value: Any, depth: int = 0) -> str:
+    """What the secret in ``value`` is, or nothing; ``reference_impl.secret`` marks its class."""
+    if getattr(type(value), "never_sent", False):
+        return str(getattr(value, "what", type(value).__name__))
+    parts: Iterable[Any] = ()
+    if isinstance(value, list | tuple):
+        parts = value
+    elif isinstance(value, dict):
+        parts = value.values()
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    found = (_secret_in(part, depth + 1) for part in parts if depth < DEPTH_LIMIT)
+    return next(filter(None, found), "")
 
 
 class Handle:

@@ -21,6 +21,7 @@ from autograder.seal.handles import (
     Environment,
     Link,
     Misbehaviour,
+    SecretGiven,
     StudentError,
     StudentExit,
     StudentTimeout,
@@ -137,6 +138,8 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
         return Status.FAILED, f"not answered: {text}"
     if isinstance(error, AssertionError) and not isinstance(error, StudentError):
         return Status.FAILED, text
+    if isinstance(error, SecretGiven):
+        return Status.GRADER_ERROR, text
     if not isinstance(error, StudentError):
         return Status.ERROR, f"{type(error).__name__}: {text}"
     if isinstance(error, StudentExit | Misbehaviour):

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,12 @@ from reference_impl.cnn_imaging import dermsim, hidden, segmentation, training
 from reference_impl.cnn_imaging.dermsim import Cohort
 from reference_impl.cnn_imaging.metrics import roc_auc
 from reference_impl.cnn_imaging.splitting import patient_split
+from reference_impl.course_secret import course_rng
 
 __all__ = ["colour_statistics", "main", "otsu_masks"]
 
 Array = npt.NDArray[Any]
+Drawn = TypeVar("Drawn")
 
 
 def otsu_masks(X: Array) -> npt.NDArray[np.bool_]:
@@ -75,12 +77,12 @@ def _secret(number: int) -> Iterator[None]:
             os.environ["AUTOGRADER_SECRET"] = before
 
 
-def _for_secrets(draw: Callable[[], Any], count: int) -> list[Any]:
-    """What ``draw``, a cached function of ``hidden``, gives under ``count`` secrets."""
+def _for_secrets(draw: Callable[[], Drawn], count: int) -> list[Drawn]:
+    """What ``draw`` gives under ``count`` secrets."""
     sets = []
     for number in range(count):
         with _secret(number):
-            sets.append(draw.__wrapped__())  # type: ignore[attr-defined]
+            sets.append(draw())
     return sets
 
 
@@ -102,14 +104,16 @@ def _classifier(data: Cohort, seeds: int, secrets: int) -> None:
     train, val = ((data.X[rows], data.y[rows]) for rows in parts[:2])
     baseline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
     baseline.fit(colour_statistics(train[0]), train[1])
-    scores = [baseline.predict_proba(colour_statistics(h.X))[:, 1] for h in sets]
-    _show("AUC colour statistics", [roc_auc(h.y, s) for h, s in zip(sets, scores, strict=True)])
+    simple = [baseline.predict_proba(colour_statistics(h.images))[:, 1] for h in sets]
+    truths = [h.labels.reveal() for h in sets]
+    _show("AUC colour statistics", [roc_auc(y, s) for y, s in zip(truths, simple, strict=True)])
     table, seconds = [], []
     for seed in range(seeds):
         start = time.process_time()
         model = training.train_classifier(train, val, seed, max_seconds=600)
         seconds.append(time.process_time() - start)
-        table.append([roc_auc(h.y, training.predict_proba(model, h.X)) for h in sets])
+        scores = [training.predict_proba(model, h.images) for h in sets]
+        table.append([roc_auc(y, s) for y, s in zip(truths, scores, strict=True)])
         _show(f"  AUC seed {seed}", table[-1])
     _show("AUC classifier", table)
     _show("AUC classifier, by seed", np.mean(table, axis=1))
@@ -120,15 +124,19 @@ def _segmenter(data: Cohort, seeds: int, secrets: int) -> None:
     sets = _for_secrets(hidden.segmentation_set, secrets)
     parts = patient_split(data.patient_id, data.y)
     train, val = ((data.X[rows], data.mask[rows]) for rows in parts[:2])
-    _show("Dice Otsu", [segmentation.dice(otsu_masks(h.X), h.mask).mean() for h in sets])
+    otsu = [segmentation.dice(otsu_masks(h.images), h.masks.reveal()) for h in sets]
+    _show("Dice Otsu", [overlap.mean() for overlap in otsu])
     table, seconds = [], []
     for seed in range(seeds):
         start = time.process_time()
         model = segmentation.train_segmenter(train, val, seed, max_seconds=600)
         seconds.append(time.process_time() - start)
-        by_image = [segmentation.dice(segmentation.predict_mask(model, h.X), h.mask) for h in sets]
+        found = [segmentation.predict_mask(model, h.images) for h in sets]
+        by_image = [
+            segmentation.dice(f, h.masks.reveal()) for f, h in zip(found, sets, strict=True)
+        ]
         table.append([d.mean() for d in by_image])
-        tones = [by_image[0][sets[0].tone == tone].mean() for tone in range(4)]
+        tones = [by_image[0][sets[0].tones == tone].mean() for tone in range(4)]
         _show(f"  Dice seed {seed}, by tone {np.round(tones, 3)}", table[-1])
     _show("Dice U-Net", table)
     _show("U-Net seconds", seconds)
@@ -146,8 +154,8 @@ def _flip_probe(_: Cohort, seeds: int, secrets: int) -> None:
                     (given.train.X, given.train.y), (given.val.X, given.val.y), seed
                 )
                 seconds.append(time.process_time() - start)
-                probability = training.predict_proba(model, given.evaluation.X)
-                into.append(roc_auc(given.evaluation.y, probability))
+                probability = training.predict_proba(model, given.evaluation.images)
+                into.append(roc_auc(given.evaluation.labels.reveal(), probability))
     _show("retrained AUC", honest)
     _show("retrained AUC, labels flipped", flipped)
     _show("retraining seconds", seconds)
@@ -155,7 +163,8 @@ def _flip_probe(_: Cohort, seeds: int, secrets: int) -> None:
 
 def _canary(_: Cohort, seeds: int, secrets: int) -> None:
     by_patient, by_image = [], []
-    for number, data in enumerate(_for_secrets(hidden.canary, seeds * secrets)):
+    draws = _for_secrets(lambda: hidden.canary(course_rng("calibration")), seeds * secrets)
+    for number, data in enumerate(draws):
         parts = patient_split(data.patient_id, data.y, (0.5, 0.25, 0.25), seed=number)
         train, test = parts[0], np.concatenate(parts[1:])
         by_patient.append(hidden.nearest_neighbour_accuracy(data, train, test))

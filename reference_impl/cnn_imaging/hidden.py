@@ -1,8 +1,12 @@
 """Data that only the grader has, and the scores that a trained model must reach on them.
 
-Every set is drawn once for the course from its secret, is the same for all students, and holds no
-patient that students have. :func:`warm` draws all of them, so that a process from which graders
-are forked pays for them once. Only NumPy is used here.
+Images are drawn for the course from its secret and hold no patient that students have. Each
+student's code is shown three quarters of them, chosen by the student's own generator and in an
+order that tells nothing: another choice for each student, the same at every attempt. So a metric
+is measured on sets of one size and one origin. What answers are compared with is a
+:class:`~reference_impl.secret.Secret`.
+
+:func:`warm` draws all images, so that a process from which graders are forked pays for them once.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import numpy.typing as npt
 
 from reference_impl.cnn_imaging import dermsim
 from reference_impl.cnn_imaging.dermsim import Cohort
-from reference_impl.course_secret import course_rng
+from reference_impl.course_secret import seed, student_rng
+from reference_impl.secret import Secret
 
 __all__ = [
     "AUC_STEPS",
@@ -24,6 +29,7 @@ __all__ = [
     "DICE_STEPS",
     "FLIPPED_AUC",
     "RETRAINED_AUC",
+    "HiddenCohort",
     "Retraining",
     "canary",
     "classification_set",
@@ -34,23 +40,24 @@ __all__ = [
 ]
 
 # All numbers below: `calibration.py`, 2026-11, torch 2.15 on one CPU thread, mean and standard
-# deviation (sd) over n runs, each a pair of a training seed and a course secret.
+# deviation (sd) over n runs, each a pair of a training seed and a course secret. A student's set
+# has the size of the sets measured here.
 
-AUC_STEPS = (0.65, 0.70)
+AUC_STEPS = Secret((0.65, 0.70), "AUC that earns part of the credit, and all of it")
 """AUC on :func:`classification_set` for part of the credit and for all of it.
 
 Reference 0.768, sd 0.016, lowest 0.738 (10 seeds x 6 secrets); mean - 3.98 sd = 0.705.
 Logistic regression on colour statistics and dark area 0.584, sd 0.010, highest 0.598 (6 secrets).
 """
 
-DICE_STEPS = (0.88, 0.91)
+DICE_STEPS = Secret((0.88, 0.91), "Dice that earns part of the credit, and all of it")
 """Mean Dice on :func:`segmentation_set` for part of the credit and for all of it.
 
 Reference 0.933, sd 0.005, lowest 0.922 (5 seeds x 6 secrets); mean - 4.5 sd = 0.912. By tone, light
 to dark: 0.94, 0.94, 0.93, 0.92. Otsu's threshold 0.840, sd 0.010, highest 0.857 (6 secrets).
 """
 
-RETRAINED_AUC = 0.65
+RETRAINED_AUC = Secret(0.65, "AUC after training again, at least")
 """AUC on ``retraining_set().evaluation`` after training on its true labels, at least.
 
 Reference 0.940, sd 0.011, lowest 0.920 (5 seeds x 3 secrets). Other honest recipes (3 seeds on one
@@ -59,14 +66,14 @@ Adam 1e-2 0.77 to 0.84. Ten epochs of plain SGD at 0.01 have hardly begun to lea
 Scores that know nothing of the labels: 0.5, sd 0.03.
 """
 
-FLIPPED_AUC = 0.35
+FLIPPED_AUC = Secret(0.35, "AUC after training on exchanged labels, at most")
 """AUC by the true labels after training on flipped ones, at most.
 
 Reference 0.061, sd 0.007, highest 0.076 (5 seeds x 3 secrets). The other recipes: 0.11 to 0.23;
 0.11 to 0.21; 0.17 to 0.27; SGD 0.22 to 0.38.
 """
 
-CANARY_RANGE = (0.40, 0.60)
+CANARY_RANGE = Secret((0.40, 0.60), "share of coin flips guessed right")
 """Accuracy of :func:`nearest_neighbour_accuracy` on :func:`canary` if the split is by patient.
 
 With fractions (0.5, 0.25, 0.25): by patient 0.506, sd 0.025 (n = 60); by image 0.675, sd 0.019,
@@ -78,14 +85,42 @@ _ONE_VIEW = (1.0, 0.0, 0.0, 0.0)
 _FOUR_VIEWS = (0.0, 0.0, 0.0, 1.0)
 _EVEN = (0.25, 0.25, 0.25, 0.25)
 
+Array = npt.NDArray[Any]
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class HiddenCohort:
+    """Images to ask a student's model about, and what its answers are compared with."""
+
+    images: Array
+    """uint8 [N, 3, H, W], red, green, blue; in no order"""
+    labels: Secret[Array]
+    """int64 [N], 1 is malignant"""
+    masks: Secret[Array]
+    """bool [N, H, W], the lesion"""
+    tones: Array
+    """int64 [N], 0 (light) to 3 (dark)"""
+
+    @classmethod
+    def of(cls, data: Cohort, what: str) -> HiddenCohort:
+        """``data`` with its truth wrapped; ``what`` names it in errors."""
+        labels = Secret(data.y, f"the labels of {what}")
+        return cls(data.X, labels, Secret(data.mask, f"the masks of {what}"), data.tone)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Retraining:
-    """A small task of the same kind, to train on while the grader watches."""
+    """A small task of the same kind, to train on while the grader watches.
+
+    ``train`` and ``val`` are sent on purpose, labels and all; ``evaluation`` is asked about.
+    """
 
     train: Cohort
     val: Cohort
-    evaluation: Cohort
+    evaluation: HiddenCohort
 
     def flipped(self) -> Retraining:
         """The same images with every label of training and validation turned round.
@@ -98,53 +133,78 @@ class Retraining:
         return dataclasses.replace(self, train=train, val=val)
 
 
-@functools.cache
-def classification_set() -> Cohort:
-    """900 patients, about 2,250 lesions, all benign ones first.
-
-    In this order a whole batch is of one class: batch norm left in training mode, which shuffled
-    batches forgive, normalises the difference away.
-    """
-    data = dermsim.cohort(900, course_rng("cnn_imaging classification"))
-    return dermsim.take(data, np.argsort(data.y, kind="stable"))
+def classification_set() -> HiddenCohort:
+    """900 patients, about 2,250 lesions."""
+    rng = student_rng("cnn_imaging classification set")
+    chosen = _some_patients(_images("classification"), 900, rng)
+    return HiddenCohort.of(chosen, "the classification set")
 
 
-@functools.cache
-def segmentation_set() -> Cohort:
-    """400 lesions of 400 patients, every skin tone equally often."""
-    rng = course_rng("cnn_imaging segmentation")
-    return dermsim.cohort(400, rng, views=_ONE_VIEW, tones=_EVEN)
+def segmentation_set() -> HiddenCohort:
+    """400 lesions of 400 patients, every skin tone about equally often."""
+    rng = student_rng("cnn_imaging segmentation set")
+    chosen = _some_patients(_images("segmentation"), 400, rng)
+    return HiddenCohort.of(chosen, "the segmentation set")
 
 
-@functools.cache
 def retraining_set() -> Retraining:
     """Plain lesions, half of them malignant: 200 to learn from, 40 to watch, 400 to judge by.
 
     The signs are four times as strong as in the course's data, so that a short training shows
     clearly whether the code learns from what it is given.
     """
-    rng = course_rng("cnn_imaging retraining")
-    sizes = {"train": 200, "val": 40, "evaluation": 400}
-    draws = {
-        name: dermsim.cohort(n, rng, views=_ONE_VIEW, prevalence=0.5, ruler=(0.0, 0.0), signs=4.0)
-        for name, n in sizes.items()
-    }
-    return Retraining(**draws)
+    rng = student_rng("cnn_imaging retraining set")
+    chosen = _some_patients(_images("retraining"), 640, rng)
+    parts = slice(0, 200), slice(200, 240), slice(240, 640)
+    train, val, judged = (dermsim.take(chosen, part) for part in parts)
+    return Retraining(train, val, HiddenCohort.of(judged, "the retraining set"))
 
 
-@functools.cache
-def canary() -> Cohort:
+def canary(rng: np.random.Generator) -> Cohort:
     """400 patients with four views each, whose label is a coin flip.
 
     Nothing can be learnt here but who a patient is. So whoever predicts better than chance has
     seen the patient before: :func:`nearest_neighbour_accuracy` between the parts of a split is
     about one half if the split is by patient. Split it with fractions (0.5, 0.25, 0.25) and test
     on the second and third part together: with fewer patients, chance strays further.
+
+    The labels are tossed here and sent on purpose: a split may look at them, and they say nothing.
+
+    Args:
+        rng: Chooses the order of the rows, the patients' numbers and the labels.
     """
-    rng = course_rng("cnn_imaging canary")
-    data = dermsim.cohort(400, rng, views=_FOUR_VIEWS, prevalence=0.0)
+    data = _some_patients(_images("canary"), 400, rng)
     _, patient = np.unique(data.patient_id, return_inverse=True)
-    return dataclasses.replace(data, y=rng.integers(0, 2, 400)[patient])
+    names = rng.choice(10**6, size=400, replace=False)
+    return dataclasses.replace(data, patient_id=names[patient], y=rng.integers(0, 2, 400)[patient])
+
+
+def _some_patients(data: Cohort, count: int, rng: np.random.Generator) -> Cohort:
+    """All rows of ``count`` patients, in random order."""
+    chosen = rng.choice(np.unique(data.patient_id), size=count, replace=False)
+    rows = np.flatnonzero(np.isin(data.patient_id, chosen))
+    return dermsim.take(data, rng.permutation(rows))
+
+
+_DRAWN: dict[str, dict[str, Any]] = {
+    "classification": {"n_patients": 1200},
+    "segmentation": {"n_patients": 540, "views": _ONE_VIEW, "tones": _EVEN},
+    "retraining": {
+        "n_patients": 860, "views": _ONE_VIEW, "prevalence": 0.5, "ruler": (0.0, 0.0), "signs": 4.0,
+    },
+    "canary": {"n_patients": 400, "views": _FOUR_VIEWS, "prevalence": 0.0},
+}  # fmt: skip
+"""What is drawn for the course; about three quarters of it are shown to one student's code."""
+
+
+def _images(name: str) -> Cohort:
+    """The course's images of one kind."""
+    return _drawn(name, seed(f"cnn_imaging {name}"))
+
+
+@functools.cache
+def _drawn(name: str, number: int) -> Cohort:
+    return dermsim.cohort(rng=np.random.default_rng(number), **_DRAWN[name])
 
 
 def nearest_neighbour_accuracy(
@@ -164,6 +224,8 @@ def nearest_neighbour_accuracy(
 
 
 def warm() -> None:
-    """Draw every hidden set now."""
-    for draw in (classification_set, segmentation_set, retraining_set, canary):
-        draw()
+    """Draw all images and import what tests compare with, SciPy among it, now."""
+    from reference_impl.cnn_imaging import detection, metrics, networks, segmentation  # noqa: F401
+
+    for name in _DRAWN:
+        _images(name)

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import os
 import socket
@@ -21,12 +22,14 @@ from autograder.seal.handles import (
     Handle,
     Link,
     Misbehaviour,
+    SecretGiven,
     StudentError,
     StudentExit,
     StudentTimeout,
 )
 from autograder.wire import frames
 from autograder.wire import messages as m
+from reference_impl.secret import Secret
 
 Beside = Callable[..., Link]
 
@@ -102,6 +105,55 @@ def test_what_is_given_is_a_copy(beside: Beside) -> None:
     items, array, generator = [1], np.zeros(1), np.random.default_rng(3)
     drawn = f(items, array, generator)
     assert items == [1] and array[0] == 0 and generator.random() == drawn
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    images: Any
+    labels: Secret[Any]
+
+
+LABELS = Secret([1, 0], "labels of unseen lesions")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        LABELS,
+        [1, LABELS],
+        (1, (2, LABELS)),
+        {"y": {"x": LABELS}},
+        np.array([None, 1], dtype=object),
+        Judged(np.zeros(2), LABELS),
+        [Judged(np.zeros(2), LABELS)],
+        Judged(Judged(0, LABELS), Secret(1, "other")),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_no_secret_of_a_test_crosses(beside: Beside, value: Any) -> None:
+    if isinstance(value, np.ndarray):
+        value[1] = LABELS
+    asked: list[Any] = []
+    thing = Thing()
+    thing.ask = asked.append  # type: ignore[attr-defined]
+    env = Environment(beside({"f": asked.append, "thing": thing}))
+    gives = [
+        lambda: env["f"](value),
+        lambda: env["f"](np.zeros(3), more=value),
+        lambda: env["thing"].ask(value),
+        lambda: coursekit.gradients(env["f"], value),
+        lambda: coursekit.beside(env["f"], "helper").Thing(value),
+    ]
+    for give in gives:
+        with pytest.raises(SecretGiven) as caught:
+            give()
+        assert str(caught.value) == (
+            "the test gives the student's code a secret (labels of unseen lesions); "
+            "labels, thresholds and answers never leave room T"
+        )
+    assert asked == []
+    env["f"](LABELS.reveal())
+    assert asked == [[1, 0]]
 
 
 def test_attributes_and_methods_are_looked_up_beside_the_object(beside: Beside) -> None:

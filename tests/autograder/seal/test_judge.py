@@ -88,6 +88,9 @@ def raises(error: BaseException) -> Callable[..., None]:
         ("f()", raises(MemoryError()), Status.MEMORY, ""),
         ("f()", raises(RuntimeError("DefaultCPUAllocator: can't allocate memory: 9")),
          Status.MEMORY, "DefaultCPUAllocator: can't allocate memory: 9"),
+        ("from reference_impl.secret import Secret\nf(Secret(1, 'labels'))", len,
+         Status.GRADER_ERROR, "the test gives the student's code a secret (labels); "
+         "labels, thresholds and answers never leave room T"),
         ("assert f", object(), Status.ERROR,
          "TypeError: a object has no truth value here; "
          "numbers, lists, arrays or tensors were expected"),

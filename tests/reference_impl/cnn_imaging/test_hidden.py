@@ -7,39 +7,85 @@ from reference_impl.cnn_imaging import calibration, hidden, segmentation
 from reference_impl.cnn_imaging.dermsim import public_cohort, take
 from reference_impl.cnn_imaging.metrics import roc_auc
 from reference_impl.cnn_imaging.splitting import patient_split
+from reference_impl.course_secret import student_rng
+from reference_impl.secret import Secret
 
-SETS = (hidden.classification_set, hidden.segmentation_set, hidden.retraining_set, hidden.canary)
+DRAWS = {
+    "classification": lambda: hidden.classification_set().images,
+    "segmentation": lambda: hidden.segmentation_set().images,
+    "retraining": lambda: hidden.retraining_set().train.X,
+    "canary": lambda: hidden.canary(student_rng("canary")).X,
+}
 
 
-def images(drawn):
-    return drawn.X if hasattr(drawn, "X") else drawn.train.X
+def coin_flips(seed=0):
+    return hidden.canary(np.random.default_rng(seed))
 
 
-def test_warming_draws_every_set_once():
+def bytes_of(images):
+    return {image.tobytes() for image in images}
+
+
+def test_warming_draws_the_images_and_nothing_draws_them_again():
     hidden.warm()
-    for draw in SETS:
-        assert draw.cache_info().currsize == 1
-        assert draw() is draw()
+    before = hidden._drawn.cache_info().misses
+    for draw in DRAWS.values():
+        draw()
+    assert hidden._drawn.cache_info().misses == before
 
 
-@pytest.mark.parametrize("draw", SETS, ids=lambda draw: draw.__name__)
-def test_another_secret_gives_other_data(draw, monkeypatch):
-    before = images(draw())
+@pytest.mark.parametrize("name", DRAWS)
+def test_another_secret_gives_other_images(name, monkeypatch):
+    before = bytes_of(DRAWS[name]())
     monkeypatch.setenv("AUTOGRADER_SECRET", "another")
-    after = images(draw.__wrapped__())
-    assert before.shape != after.shape or (before != after).any()
+    assert not before & bytes_of(DRAWS[name]())
     monkeypatch.setenv("AUTOGRADER_SECRET", "try-out")
-    assert (images(draw.__wrapped__()) == before).all()
+    assert bytes_of(DRAWS[name]()) == before
 
 
-def test_the_classification_set_is_sorted_by_class_and_holds_whole_batches_of_each():
-    y = hidden.classification_set().y
-    assert (np.diff(y) >= 0).all()
-    assert min((y == 0).sum(), (y == 1).sum()) > 500
+@pytest.mark.parametrize("name", DRAWS)
+def test_another_student_gets_another_choice_and_order_and_the_same_one_gets_it_again(
+    name, monkeypatch
+):
+    shown = {}
+    for student in ("101", "102"):
+        monkeypatch.setenv("AUTOGRADER_STUDENT", student)
+        shown[student] = DRAWS[name]()
+        assert (DRAWS[name]() == shown[student]).all()
+    one, other = shown.values()
+    together = min(len(one), len(other))
+    assert (one[:together] != other[:together]).any((1, 2, 3)).mean() > 0.9
+    if name != "canary":  # its images are shown to nobody
+        assert 0 < len(bytes_of(one) & bytes_of(other)) < together
+
+
+def test_the_order_of_the_classification_set_tells_nothing_of_labels():
+    data = hidden.classification_set()
+    assert 2000 < len(data) < 2500
+    place = np.arange(len(data))
+    assert abs(roc_auc(data.labels.reveal(), place) - 0.5) < 0.05
+
+
+def test_what_answers_are_compared_with_is_secret():
+    judged = (hidden.classification_set(), hidden.segmentation_set())
+    for data in (*judged, hidden.retraining_set().evaluation):
+        assert isinstance(data.labels, Secret) and isinstance(data.masks, Secret)
+        assert len(data.labels.reveal()) == len(data.masks.reveal()) == len(data)
+    steps = (hidden.AUC_STEPS, hidden.DICE_STEPS, hidden.CANARY_RANGE)
+    assert all(isinstance(x, Secret) for x in (*steps, hidden.RETRAINED_AUC, hidden.FLIPPED_AUC))
+
+
+def test_masks_and_labels_stay_with_their_images():
+    data = hidden.segmentation_set()
+    inside = data.masks.reveal()[:, None]
+    darkness = 255.0 - data.images
+    inner = (darkness * inside).sum((1, 2, 3)) / (3 * inside.sum((1, 2, 3)))
+    outer = (darkness * ~inside).sum((1, 2, 3)) / (3 * (~inside).sum((1, 2, 3)))
+    assert (inner > outer).mean() > 0.98
 
 
 def test_tones_are_even_where_segmentation_is_judged():
-    counts = np.bincount(hidden.segmentation_set().tone, minlength=4)
+    counts = np.bincount(hidden.segmentation_set().tones, minlength=4)
     assert counts.sum() == 400
     assert counts.min() > 60
 
@@ -55,14 +101,14 @@ def test_flipping_changes_labels_to_learn_from_and_nothing_else():
 
 def test_no_image_is_in_two_parts_of_the_retraining_set():
     task = hidden.retraining_set()
-    parts = (task.train, task.val, task.evaluation)
-    seen = [{image.tobytes() for image in part.X} for part in parts]
+    assert [len(part) for part in (task.train, task.val, task.evaluation)] == [200, 40, 400]
+    seen = [bytes_of(part) for part in (task.train.X, task.val.X, task.evaluation.images)]
     assert len(set.union(*seen)) == sum(map(len, seen)) == 640
 
 
 def test_the_canary_is_quiet_for_patients_and_sings_for_images():
-    data = hidden.canary()
-    low, high = hidden.CANARY_RANGE
+    data = coin_flips()
+    low, high = hidden.CANARY_RANGE.reveal()
     train, *rest = patient_split(data.patient_id, data.y, (0.5, 0.25, 0.25), seed=1)
     assert low <= hidden.nearest_neighbour_accuracy(data, train, np.concatenate(rest)) <= high
     rows = np.random.default_rng(0).permutation(len(data))
@@ -70,14 +116,14 @@ def test_the_canary_is_quiet_for_patients_and_sings_for_images():
 
 
 def test_a_patients_coin_is_tossed_once():
-    data = hidden.canary()
+    data = coin_flips()
     for patient in np.unique(data.patient_id)[:50]:
         assert len(np.unique(data.y[data.patient_id == patient])) == 1
     assert 0.35 < data.y.mean() < 0.65
 
 
 def test_the_nearest_neighbour_is_the_nearest_by_brute_force():
-    data = take(hidden.canary(), slice(0, 60))
+    data = take(coin_flips(), slice(0, 60))
     train, test = np.arange(40), np.arange(40, 60)
     pooled = data.X.reshape(60, 3, 8, 4, 8, 4).mean((3, 5)).reshape(60, -1)
     nearest = [min(train, key=lambda i: np.linalg.norm(pooled[i] - pooled[j])) for j in test]
@@ -87,10 +133,12 @@ def test_the_nearest_neighbour_is_the_nearest_by_brute_force():
 
 def test_thresholds_are_above_what_needs_no_learning():
     judged = hidden.segmentation_set()
-    otsu = segmentation.dice(calibration.otsu_masks(judged.X), judged.mask).mean()
-    assert otsu < hidden.DICE_STEPS[0] < hidden.DICE_STEPS[1]
-    assert 0.5 < hidden.AUC_STEPS[0] < hidden.AUC_STEPS[1]
-    assert hidden.FLIPPED_AUC < 0.5 < hidden.RETRAINED_AUC
+    otsu = segmentation.dice(calibration.otsu_masks(judged.images), judged.masks.reveal()).mean()
+    half, full = hidden.DICE_STEPS.reveal()
+    assert otsu < half < full
+    half, full = hidden.AUC_STEPS.reveal()
+    assert 0.5 < half < full
+    assert hidden.FLIPPED_AUC.reveal() < 0.5 < hidden.RETRAINED_AUC.reveal()
 
 
 def test_simple_colour_statistics_stay_below_the_first_step():
@@ -101,8 +149,8 @@ def test_simple_colour_statistics_stay_below_the_first_step():
     known, judged = public_cohort(), hidden.classification_set()
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
     model.fit(calibration.colour_statistics(known.X), known.y)
-    scores = model.predict_proba(calibration.colour_statistics(judged.X))[:, 1]
-    assert roc_auc(judged.y, scores) < hidden.AUC_STEPS[0]
+    scores = model.predict_proba(calibration.colour_statistics(judged.images))[:, 1]
+    assert roc_auc(judged.labels.reveal(), scores) < hidden.AUC_STEPS.reveal()[0]
 
 
 def test_otsu_separates_two_grey_values():
