@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := 0.13.9
 NAMES ?=
 
-.PHONY: demo test test-all check bench build verify requirements clean
+.PHONY: demo test test-all check bench attacks build verify requirements clean
 
 demo: $(VENV)/.ready
 	$(BIN)/autograder demo
@@ -24,6 +24,9 @@ check: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python benchmarks/speed.py
+
+attacks: $(VENV)/.ready
+	$(BIN)/python tests/attacks/table.py
 
 build: $(VENV)/.ready
 	$(BIN)/autograder build $(NAMES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +13,9 @@ from pathlib import Path
 
 from autograder.room.jail import ROOM_USER
 
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 20.0
 """How long what ends by itself (a killed room) may take."""
-_TICK_SECONDS = 0.02
+_TICK_SECONDS = 0.05
 _SHARED = (Path("/tmp"), Path("/dev/shm"), Path("/var/tmp"))
 """Folders that other programs use as well: what a room's user owns there is counted."""
 
@@ -41,7 +43,7 @@ class Census:
         return cls(
             processes=frozenset(_processes(zygotes)),
             descriptors=frozenset(f"{pid} has {_descriptors(pid)} open files" for pid in zygotes),
-            cgroups=frozenset(str(path) for path in _folders(Path("/sys/fs/cgroup"))),
+            cgroups=frozenset(filter(_ours, _folders(Path("/sys/fs/cgroup")))),
             mounts=frozenset(Path("/proc/self/mountinfo").read_text().splitlines()),
             ipc=frozenset(_ipc()),
             files=frozenset([*_files(folders), *_foreign()]),
@@ -70,19 +72,21 @@ def room_user() -> int:
 
 
 def _processes(zygotes: list[int]) -> Iterator[str]:
-    parents = {pid: parent for pid, parent, state in _living() if state != "Z"}
+    parents = {pid: parent for pid, parent, state in _living() if state not in "ZX"}
     for pid, parent in parents.items():
-        if _below(pid, parents, zygotes) or (parent == 1 and _owner(pid) == ROOM_USER):
+        if _below(pid, parents, zygotes) or (parent == 1 and _fled(pid)):
             yield f"{pid} {_command(pid)}"
 
 
 def _living() -> Iterator[tuple[int, int, str]]:
+    """Process, parent and state of all; what has no command line has given up its memory."""
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
             state, parent = Path(f"/proc/{name}/stat").read_text().rpartition(") ")[2].split()[:2]
         except OSError:
             continue
-        yield int(name), int(parent), state
+        if _command(int(name)):
+            yield int(name), int(parent), state
 
 
 def _below(pid: int, parents: dict[int, int], zygotes: list[int]) -> bool:
@@ -90,6 +94,12 @@ def _below(pid: int, parents: dict[int, int], zygotes: list[int]) -> bool:
         if pid in zygotes:
             return True
     return False
+
+
+def _fled(pid: int) -> bool:
+    """Whether an orphan is of a room's user, and no other grader's."""
+    other = "autograder.room.zygote" in _command(pid) and sys.executable not in _command(pid)
+    return _owner(pid) == ROOM_USER and not other
 
 
 def _owner(pid: int) -> int:
@@ -101,9 +111,14 @@ def _owner(pid: int) -> int:
 
 def _command(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()[:80].decode(errors="replace")
+        return (
+            Path(f"/proc/{pid}/cmdline")
+            .read_bytes()[:200]
+            .replace(b"\0", b" ")
+            .decode(errors="replace")
+        )
     except OSError:
-        return "?"
+        return ""
 
 
 def _descriptors(pid: int) -> int:
@@ -116,6 +131,12 @@ def _descriptors(pid: int) -> int:
 def _folders(top: Path) -> Iterator[str]:
     for folder, _, _ in os.walk(top):
         yield folder
+
+
+def _ours(cgroup: str) -> bool:
+    """Whether a cgroup is not of another grader that runs at the same time."""
+    made_by = re.search(r"autograder-(\d+)", cgroup)
+    return made_by is None or int(made_by[1]) == os.getpid()
 
 
 def _ipc() -> Iterator[str]:

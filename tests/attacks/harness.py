@@ -148,7 +148,7 @@ class Finding:
     """What became of an attack."""
 
     standing: str
-    """``graded``, ``unreadable``, ``grader_error``, or ``lost`` if there is no verdict."""
+    """``graded``, ``unreadable``, ``grader_error``; without a verdict ``unmatched`` or ``lost``."""
     score: float
     seconds: float
     """Wall clock of its grading."""
@@ -171,7 +171,7 @@ def judge(standing: str, graded: Graded, grader: Grader) -> Finding:
         grader: That ran it.
     """
     verdict = graded.verdict(ATTACKER)
-    found = str(verdict.get("status", "lost"))
+    found = str(verdict.get("status", "")) or _whereabouts(graded)
     violations = [
         *_score(verdict, grader),
         *_canaries(graded),
@@ -185,6 +185,13 @@ def judge(standing: str, graded: Graded, grader: Grader) -> Finding:
         found, verdict.get("score", 0.0), verdict.get("seconds", 0.0), violations,
         verdict.get("isolation", ""),
     )  # fmt: skip
+
+
+def _whereabouts(graded: Graded) -> str:
+    """``unmatched`` if the instructor was told that the file is nobody's, else ``lost``."""
+    intake = graded.out / "intake.json"
+    told = json.loads(intake.read_bytes())["unmatched"] if intake.is_file() else []
+    return "unmatched" if any(ATTACKER.id in found["source"] for found in told) else "lost"
 
 
 def _excuse(verdict: dict[str, Any]) -> str:
@@ -205,41 +212,53 @@ def _score(verdict: dict[str, Any], grader: Grader) -> Iterator[str]:
 def _canaries(graded: Graded) -> Iterator[str]:
     for student in (ATTACKER, *HONEST):
         own = graded.folder(student)
-        log = own.pop("log.txt", b"").partition(b"== room T ==")[0]
+        log = _of_room_s(own.pop("log.txt", b""))
         own.pop("verdict.json", None)
         canaries = dict(CANARIES)
         if student is not ATTACKER:
             del canaries["another student's notebook"]
-        shown = own | (graded.stored if student is ATTACKER else {})
-        for name, data in shown.items():
+        handed = graded.stored if student is ATTACKER else {}
+        for name, data in (own | handed).items():
             for what in _held(data, canaries | INPUT_CANARIES):
                 yield f"I2: {name} of {student.name} shows {what}"
-            yield from _reached(name, data, student)
         for what in _held(log, canaries):
             yield f"I2: room S of {student.name} printed {what}"
-        yield from _reached("log.txt", log, student)
+        printed = outputs(own.get("executed.ipynb", b"").decode(errors="replace"))
+        for line in reached(printed) + reached(log.decode(errors="replace")):
+            yield f"I2: {student.name} says: {line[:200]}"
+
+
+def _of_room_s(log: bytes) -> bytes:
+    """The log up to the last heading of room T: a student may print headings as well."""
+    return log.rpartition(b"\n== room T ==")[0] or log
 
 
 def _held(data: bytes, canaries: dict[str, str]) -> list[str]:
     return [what for what, canary in canaries.items() if canary.encode() in data]
 
 
-def _reached(name: str, data: bytes, student: Student) -> Iterator[str]:
-    text = data.decode(errors="replace")
-    if name.endswith(".ipynb"):
-        text = "\n".join(_outputs(text))
-    for line in text.splitlines():
-        if line.lstrip().startswith(REACHED):
-            yield f"I2: {name} of {student.name} says: {line.strip()[:200]}"
+def shown(text: str) -> list[str]:
+    """Whose canaries are in a text."""
+    return _held(text.encode(errors="replace"), CANARIES | INPUT_CANARIES)
 
 
-def _outputs(notebook: str) -> Iterator[str]:
-    for cell in json.loads(notebook)["cells"]:
-        for output in cell.get("outputs", []):
-            yield "".join(output.get("text", ""))
-            for shown in output.get("data", {}).values():
-                yield shown if isinstance(shown, str) else "".join(map(str, shown))
-            yield "\n".join(output.get("traceback", []))
+def reached(text: str) -> list[str]:
+    """The lines by which an attack says that it got what it must not."""
+    return [line.strip() for line in text.splitlines() if line.lstrip().startswith(REACHED)]
+
+
+def outputs(notebook: str) -> str:
+    """All text in the outputs of an executed notebook; empty if it is none."""
+    cells = json.loads(notebook)["cells"] if notebook else []
+    return "\n".join(part for cell in cells for part in _parts(cell.get("outputs", [])))
+
+
+def _parts(found: list[dict[str, Any]]) -> Iterator[str]:
+    for output in found:
+        yield "".join(output.get("text", ""))
+        for value in output.get("data", {}).values():
+            yield value if isinstance(value, str) else "".join(map(str, value))
+        yield "\n".join(output.get("traceback", []))
 
 
 def _neighbours(graded: Graded, grader: Grader) -> Iterator[str]:
@@ -335,7 +354,7 @@ class Grader:
         Args:
             files: What the attacker uploads, by file name.
             honest: What the honest students upload; a full solution if not given.
-            meanwhile: Called when the command has ended and before anything is counted.
+            meanwhile: Called after the command and before anything is counted.
         """
         self._runs += 1
         out = self.folder / f"out{self._runs}"
@@ -344,9 +363,9 @@ class Grader:
         census = self.census()
         with _peak() as peak:
             started = time.monotonic()
-            result = self._command(submissions, out)
+            result = self._graded(submissions, out)
             wall = time.monotonic() - started
-        meanwhile()
+            meanwhile()
         graded = Graded(out, result.exit_code, _said(result), wall, _artefacts(out))
         graded.peak_mb = peak[0]
         graded.moved = census.differences(self.census)
@@ -357,15 +376,14 @@ class Grader:
         zygotes = [warm._process.pid for warm in self.engine._warm]
         return Census.take(zygotes, self.folder / "home", self.folder / "tmp")
 
-    def _command(self, submissions: Path, out: Path) -> Any:
+    def _graded(self, submissions: Path, out: Path) -> Any:
         command = ["grade", self.bundle.folder, submissions, "--roster", self.roster, "--out", out]
         with mock.patch("autograder.session.Engine", borrowing(self.engine)):
-            return CliRunner().invoke(cli.main, [*map(str, command), "--rooms", "1", "--json"])
+            return self.command(*command, "--rooms", "1", "--json")
 
-    def forget(self) -> None:
-        """Remove the results of all runs."""
-        for out in self.folder.glob("out*"):
-            shutil.rmtree(out)
+    def command(self, *words: str | Path) -> Any:
+        """Run ``autograder`` in this process; returns click's result."""
+        return CliRunner().invoke(cli.main, list(map(str, words)))
 
 
 def borrowing(lender: Engine) -> type[Engine]:
