@@ -8,9 +8,9 @@ from pathlib import Path
 ATTACK = {
     "number": 73,
     "name": "malformed-nb",
-    "tries": "To have the grader busy with 10⁵ cells.",
-    "must": "limit what one submission may take.",
-    "standing": "graded",
+    "tries": "To have the grader busy with 10⁵ cells that are nothing in an archive.",
+    "must": "limit how much an archive may grow, and say why.",
+    "standing": "unreadable",
     "otter": "it has no limit of time: the attack would run for hours",
     "needs": "",
 }
