@@ -8,8 +8,8 @@ ATTACK = {
     "number": 73,
     "name": "malformed-nb",
     "tries": "To hand in the format of 2013, with worksheets.",
-    "must": "call it unreadable and say why, and go on with the next student.",
-    "standing": "unreadable",
+    "must": "upgrade it, or call it unreadable; never fail.",
+    "standing": "graded",
     "otter": "run",
     "needs": "",
 }
