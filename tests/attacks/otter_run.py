@@ -91,6 +91,7 @@ def _inside(work: str) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.mount(work.encode(), b"/mnt", None, _BIND, None)
     libc.mount(b"tmpfs", b"/tmp", b"tmpfs", 0, b"size=512m")
+    libc.mount(b"tmpfs", str(Path(__file__).parents[1]).encode(), b"tmpfs", 0, None)  # canaries
     for place in _mounts():
         if not place.startswith(("/mnt", "/tmp", "/proc", "/dev")):
             libc.mount(None, place.encode(), None, _BIND | _REMOUNT | _READ_ONLY, None)
