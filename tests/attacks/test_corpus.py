@@ -51,10 +51,9 @@ def test_a_notebook_can_be_read_by_people(path: Path) -> None:
     assert "**Tries** " in text and "**A safe grader must** " in text
 
 
-def test_a_notebook_asks_for_the_check_of_every_question(attack: Attack) -> None:
-    if attack.path.suffix != ".ipynb":
-        pytest.skip("no notebook")
-    text = attack.path.read_text()
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_asks_for_the_check_of_every_question(path: Path) -> None:
+    text = path.read_text()
     asked = [
         question for question in ("q1", "q2", "q3", "q4", "q5") if f'check(\\"{question}' in text
     ]
