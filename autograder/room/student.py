@@ -60,6 +60,7 @@ class CellLost(BaseException):
 
 def warm() -> None:
     """Import and set up everything a notebook needs; called once, before any room exists."""
+    import torch_geometric.data  # noqa: F401
     import torchvision.ops  # noqa: F401
 
     matplotlib.use("module://matplotlib_inline.backend_inline")

@@ -1,0 +1,1 @@
+"""Answers of the course that the attack corpus is aimed at."""
