@@ -7,7 +7,6 @@ NAMES ?=
 SECONDS ?= 600
 
 .PHONY: demo test test-all check bench attacks fuzz build verify requirements clean
-.PHONY: demo test test-all check bench attacks fuzz build verify requirements clean
 
 demo: $(VENV)/.ready
 	$(BIN)/autograder demo
@@ -33,6 +32,7 @@ fuzz: $(VENV)/.ready
 	mkdir -p .fuzz/corpus
 	$(BIN)/python -W ignore -m tests.fuzz.fuzz .fuzz/corpus -max_total_time=$(SECONDS) \
 	  -max_len=65536 -rss_limit_mb=3000 -timeout=20 -artifact_prefix=.fuzz/
+
 attacks: $(VENV)/.ready
 	$(BIN)/python tests/attacks/table.py
 

@@ -26,8 +26,10 @@ from autograder.build import build
 from autograder.bundle import Bundle
 from autograder.demo.pack import zip_bytes
 from autograder.engine import Engine, Settings
+from autograder.errors import AutograderError
 from autograder.intake.names import slug
 from autograder.model import Student
+from autograder.session import load as load_results
 from autograder.supervisor import Supervisor
 
 HERE = Path(__file__).parent
@@ -39,6 +41,8 @@ LEFT_OUT = HERE / "left_out.toml"
 
 MEMORY_BOUND_MB = 384
 """How far an attack may drive the supervisor's own memory, at its peak."""
+EXECUTED_FACTOR = 16
+"""How much larger than the limit of its outputs an executed notebook may be."""
 GRACE_SECONDS = 30.0
 """Wall clock that opening rooms and judging may take beyond a submission's own limit."""
 
@@ -178,6 +182,7 @@ def judge(standing: str, graded: Graded, grader: Grader) -> Finding:
         *_neighbours(graded, grader),
         *(f"I4: {moved}" for moved in graded.moved),
         *_budget(verdict, graded, grader),
+        *_results(graded),
         *([] if found == standing else [f"I6: {found}, not {standing}. {_excuse(verdict)}"]),
         *([] if graded.exit_code == 0 else [f"I6: exit status {graded.exit_code}: {graded.said}"]),
     ]
@@ -196,6 +201,13 @@ def _whereabouts(graded: Graded) -> str:
 
 def _excuse(verdict: dict[str, Any]) -> str:
     return str(verdict.get("message", ""))[:300]
+
+
+def _results(graded: Graded) -> Iterator[str]:
+    try:
+        load_results(graded.out)
+    except AutograderError as error:
+        yield f"I4: the results cannot be read again: {error}"
 
 
 def _score(verdict: dict[str, Any], grader: Grader) -> Iterator[str]:
@@ -270,9 +282,13 @@ def _neighbours(graded: Graded, grader: Grader) -> Iterator[str]:
 
 
 def _budget(verdict: dict[str, Any], graded: Graded, grader: Grader) -> Iterator[str]:
+    limits = grader.bundle.manifest.limits
+    for name, data in graded.folder(ATTACKER).items():
+        if name.startswith("executed") and len(data) > EXECUTED_FACTOR * limits.output_kb * 1024:
+            yield f"I5: {name} has {len(data) / 1e6:.1f} MB"
     if graded.peak_mb > MEMORY_BOUND_MB:
         yield f"I5: the supervisor grew by {graded.peak_mb:.0f} MiB"
-    allowed = grader.bundle.manifest.limits.submission_seconds + GRACE_SECONDS
+    allowed = limits.submission_seconds + GRACE_SECONDS
     if graded.wall > allowed or verdict.get("seconds", 0.0) > allowed:
         yield f"I5: grading took {graded.wall:.0f} s; {allowed:.0f} s are allowed"
 
@@ -373,7 +389,9 @@ class Grader:
 
     def census(self) -> Census:
         """Everything an attack could leave behind, as it is now."""
-        zygotes = [warm._process.pid for warm in self.engine._warm]
+        for warm in self.engine._warm:
+            warm.bury_dead()
+        zygotes = [warm.pid for warm in self.engine._warm]
         return Census.take(zygotes, self.folder / "home", self.folder / "tmp")
 
     def _graded(self, submissions: Path, out: Path) -> Any:
@@ -391,7 +409,7 @@ def borrowing(lender: Engine) -> type[Engine]:
 
     class Borrowing(Engine):
         def _start(self) -> None:
-            self.isolation = lender.isolation
+            self.isolation, self.lacking = lender.isolation, lender.lacking
             self._supervisor = Supervisor(self.bundle, *lender._warm, self.settings.limits)
 
     return Borrowing

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from autograder.room import landlock, seccomp
+from autograder.room import landlock
 
 ALONE = """
 import ctypes, json, os, socket
-from autograder.room import landlock, linux, seccomp
+from autograder.room import landlock, linux
 
 libc = ctypes.CDLL(None, use_errno=True)
 results = {}
@@ -32,29 +32,6 @@ def write(path):
     with open(path, "w") as file:
         file.write("x")
 """
-SECCOMP = (
-    ALONE
-    + """
-linux.no_new_privileges()
-linux.load_seccomp(seccomp.program())
-attempt("unshare", lambda: libc.unshare(0x10000000))
-attempt("ptrace", lambda: libc.ptrace(0, 0, 0, 0))
-attempt("mount", lambda: libc.mount(b"x", b"/nowhere", b"tmpfs", 0, None))
-attempt("keyctl", lambda: libc.syscall(seccomp._REFUSED["keyctl"][COLUMN], 0, 0))
-attempt("bpf", lambda: libc.syscall(seccomp._REFUSED["bpf"][COLUMN], 0, 0, 0))
-attempt("clone3", lambda: libc.syscall(435, 0, 0))
-attempt("clone into a namespace",
-        lambda: libc.syscall(seccomp._CLONE[COLUMN], 0x10000000 | 17, 0, 0, 0, 0))
-attempt("type into a terminal", lambda: libc.ioctl(0, 0x5412, b"x"))
-attempt("IPv4", lambda: socket.socket(socket.AF_INET))
-attempt("IPv6", lambda: socket.socket(socket.AF_INET6))
-attempt("netlink", lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))
-attempt("AF_UNIX", lambda: [end.close() for end in socket.socketpair()])
-attempt("fork", lambda: os.waitpid(os.fork() or os._exit(0), 0))
-attempt("ioctl", lambda: os.get_inheritable(0))
-print(json.dumps(results))
-"""
-)
 LANDLOCK = (
     ALONE
     + """
@@ -125,7 +102,8 @@ shut = jail.Jail({"/shown": folder, "/tmp/below": folder}, Path(folder))
 inlet, outlet = os.pipe()
 pid, pidfd = shut.open_room(Limits(memory_mb=64, disk_mb=8), 1 << 30, {outlet: 1}, look)
 os.close(outlet)
-said = os.read(inlet, 65536).decode()
+lines = open(inlet, closefd=False)
+said = next((line for line in lines if not line.startswith("refused: ")), "")
 def below(pid):
     found = open(f"/proc/{pid}/task/{pid}/children").read().split()
     return [pid, *(one for child in found for one in below(int(child)))]
@@ -143,39 +121,15 @@ print(json.dumps({
 }))
 """.replace("import time\n", "import sys, time\n", 1)
 )
-COLUMN = {"x86_64": 0, "aarch64": 1}
 
 
 def ran(code: str, *arguments: str | Path, prefix: tuple[str, ...] = ()) -> Any:
-    column = COLUMN[os.uname().machine]
-    command = [*prefix, sys.executable, "-c", code.replace("COLUMN", str(column))]
+    command = [*prefix, sys.executable, "-c", code]
     done = subprocess.run(
         [*command, *map(str, arguments)], capture_output=True, text=True, cwd="/", timeout=120
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def test_the_filter_alone_refuses_what_leads_out_and_nothing_else() -> None:
-    results = ran(SECCOMP)
-    assert results.pop("clone3") == "Function not implemented"
-    allowed = {"AF_UNIX", "fork", "ioctl"}
-    assert {name for name, result in results.items() if result == "done"} == allowed
-    assert {results[name] for name in results if name not in allowed} == {"Operation not permitted"}
-
-
-@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_every_jump_of_the_filter_lands_on_a_step_of_it(machine: str) -> None:
-    steps = list(seccomp._steps(*seccomp._ARCHITECTURES[machine]))
-    for place, (code, when_true, when_false, _) in enumerate(steps):
-        if code & 7 == 5:
-            assert place + 1 + max(when_true, when_false) < len(steps)
-    assert steps[-1][0] == seccomp._RETURN and len(seccomp.program(machine)) == 8 * len(steps)
-
-
-def test_there_is_no_filter_for_an_unknown_processor() -> None:
-    with pytest.raises(OSError, match="not supported on riscv64"):
-        seccomp.program("riscv64")
 
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
