@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     if course_secret(project).try_out:
         click.echo(_TRY_OUT_REMARK, err=True)
     session = Session(graded, taken, out)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
     try:
         verdicts = _grade(session, settings)
     finally:

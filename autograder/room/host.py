@@ -186,8 +186,8 @@ class _Process:
 
     @property
     def dead(self) -> bool:
-        """Whether it has ended after it was warm."""
-        return self._warm is not None and self._process.poll() is not None
+        """Whether it has ended."""
+        return self._process.poll() is not None
 
     def wait(self, groups: Groups | None) -> packets.Warm:
         with self._lock:

@@ -44,7 +44,16 @@ class StudentExit(StudentError):
 
 
 class StudentTimeout(StudentError):
-    """The student's code did not answer in time."""
+    """The student's code did not answer in time.
+
+    Args:
+        text: What happened.
+        code: As of :class:`StudentExit`.
+    """
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Misbehaviour(StudentError):
@@ -77,7 +86,7 @@ class Link:
         """
         if self._dead is not None:
             raise self._dead
-        answer, reply = self._exchange(_encoder.encode(request), blob)
+        answer, reply = self._exchange(request, blob)
         if isinstance(answer, m.Value):
             return self._unpack(answer, reply)
         if isinstance(answer, m.Missing):
@@ -101,17 +110,21 @@ class Link:
         """Hang up."""
         self._line.close()
 
-    def _exchange(self, message: bytes, blob: bytes | bytearray) -> tuple[m.Answer, bytearray]:
+    def _exchange(
+        self, request: m.Request, blob: bytes | bytearray
+    ) -> tuple[m.Answer, bytearray]:
         deadline = self._deadline()
         try:
-            frames.send(self._line, message, blob, deadline)
+            frames.send(self._line, _encoder.encode(request), blob, deadline)
             answer, reply = frames.receive(self._line, deadline)
             self._received += len(answer) + len(reply)
             if self._received > REPLY_LIMIT:
                 raise frames.WireError("too many bytes altogether")
             return m.decode(answer, m.Answer), reply
         except frames.WireTimeout:
-            self._die(StudentTimeout("the student's code did not answer in time"))
+            # to look up a name takes no time, so there is nobody who could
+            gone = _UNKNOWN if isinstance(request, m.Look) else 0
+            self._die(StudentTimeout("the student's code did not answer in time", gone))
         except frames.WireClosed:
             self._die(StudentExit("the student's code ended its process", _UNKNOWN))
         except (frames.WireError, msgspec.DecodeError, RecursionError) as error:

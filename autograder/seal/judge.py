@@ -119,7 +119,7 @@ def _run(test: Any, link: Link) -> packets.Tested:
         test.call_func(environment)
     except BaseException as error:
         tested.status, message = _outcome(error)
-        tested.died = error.code if isinstance(error, StudentExit) else 0
+        tested.died = error.code if isinstance(error, StudentExit | StudentTimeout) else 0
         if environment.missing:
             names = ", ".join(environment.missing)
             message = f"the notebook does not define {names}. {message}"
