@@ -63,7 +63,14 @@ def test_an_honest_student_who_loses_points_breaks_i3(grader: Grader) -> None:
     assert [violation[:2] for violation in broken(grader, honest=WRONG)] == ["I3", "I3"]
 
 
-@pytest.mark.parametrize("place", ["home/.cache", "tmp/left", "/tmp/left by an attack"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "home/.cache",
+        pytest.param("tmp/left", marks=pytest.mark.slow),
+        pytest.param("/tmp/left by an attack", marks=pytest.mark.slow),
+    ],
+)
 def test_a_file_left_behind_breaks_i4(grader: Grader, place: str) -> None:
     path = grader.folder / place
 
