@@ -263,60 +263,50 @@ def _hoard_together(job: Job) -> str:
     return _verdict("MB", alive * (most // 2), most)
 
 
+def _until_refused(step: Callable[[int], object], limit: int) -> int:
+    """How often ``step`` works before it is refused, if that is soon enough."""
+    for number in range(_FAR_BEYOND * limit):
+        try:
+            step(number)
+        except OSError:
+            return number
+    return _FAR_BEYOND * limit
+
+
 def _multiply(job: Job) -> str:
-    most, born = job.limits.processes, 0
-    try:
-        for _ in range(_FAR_BEYOND * most):
-            if not os.fork():
-                time.sleep(1000)
-            born += 1
-    except OSError:
-        pass
-    return _verdict("processes", born, most)
+    def bear(number: int) -> None:
+        if not os.fork():
+            time.sleep(1000)
+
+    most = job.limits.processes
+    return _verdict("processes", _until_refused(bear, most), most)
 
 
 def _fill_disk(job: Job) -> str:
-    most, written = job.limits.disk_mb, 0
-    try:
-        for number in range(_FAR_BEYOND * most):
-            (place("/room") / f"block{number}").write_bytes(bytes(_MIB))
-            written += 1
-    except OSError:
-        pass
-    return _verdict("MB", written, most)
+    def fill(number: int) -> None:
+        (place("/room") / f"block{number}").write_bytes(bytes(_MIB))
+
+    most = job.limits.disk_mb
+    return _verdict("MB", _until_refused(fill, most), most)
 
 
 def _fill_folder(job: Job) -> str:
-    most, made = job.limits.files, 0
-    try:
-        for number in range(_FAR_BEYOND * most):
-            (place("/room") / f"{number}").touch()
-            made += 1
-    except OSError:
-        pass
+    most = job.limits.files
+    made = _until_refused(lambda number: (place("/room") / f"{number}").touch(), most)
     return _verdict("files", made, most)
 
 
 def _grow_file(job: Job) -> str:
-    most, written = job.limits.file_mb, 0
-    try:
-        with open(place("/room") / "large", "wb", buffering=0) as file:
-            for _ in range(_FAR_BEYOND * most):
-                written += file.write(bytes(_MIB))
-    except OSError:
-        pass
-    return _verdict("MB", written / _MIB, most)
+    most = job.limits.file_mb
+    with open(place("/tmp") / "large", "wb", buffering=0) as file:  # noqa: S108
+        grown = _until_refused(lambda number: file.write(bytes(_MIB)), most)
+    return _verdict("MB", grown, most)
 
 
 def _open_files(job: Job) -> str:
-    most, opened = job.limits.open_files, 0
-    try:
-        for _ in range(_FAR_BEYOND * most):
-            os.dup(0)
-            opened += 1
-    except OSError:
-        pass
-    os.closerange(4, 4 + opened)
+    most = job.limits.open_files
+    opened = _until_refused(lambda number: os.dup(0), most)
+    os.closerange(packets.CONTROL + 1, packets.CONTROL + 1 + opened)
     return _verdict("files", opened, most)
 
 

@@ -110,9 +110,7 @@ class Link:
         """Hang up."""
         self._line.close()
 
-    def _exchange(
-        self, request: m.Request, blob: bytes | bytearray
-    ) -> tuple[m.Answer, bytearray]:
+    def _exchange(self, request: m.Request, blob: bytes | bytearray) -> tuple[m.Answer, bytearray]:
         deadline = self._deadline()
         try:
             frames.send(self._line, _encoder.encode(request), blob, deadline)
