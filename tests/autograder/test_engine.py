@@ -7,10 +7,12 @@ import msgspec
 import pytest
 
 from autograder.engine import Engine, Settings, environment
-from autograder.errors import RoomError
+from autograder.errors import IsolationError, RoomError
 from autograder.model import Limits, Standing, Student, Submission
 from autograder.room.host import Warm
+from autograder.room.walls import ALL, NEXT_TO_NONE, WITHOUT_NAMESPACES, Wall, level
 from autograder.supervisor import Interrupted
+from autograder.wire import packets
 
 Keys = Callable[..., str]
 
@@ -172,6 +174,7 @@ REFUSED = """
 from autograder.errors import IsolationError
 from autograder.room import linux, seccomp
 from autograder.room.host import Warm
+from autograder.room.walls import ALL, NEXT_TO_NONE, WITHOUT_NAMESPACES, Wall, level
 
 linux.no_new_privileges()
 seccomp.install(name_refusals=False)
@@ -189,3 +192,85 @@ def test_a_machine_that_cannot_isolate_rooms_is_told_what_it_lacks() -> None:
     )
     assert done.stdout.startswith("This machine does not isolate rooms (PermissionError"), done
     assert "unprivileged user namespaces, or root" in done.stdout
+
+
+class Held:
+    """A warm process of a machine on which rooms stand only with ``possible`` walls."""
+
+    possible: frozenset[Wall] = ALL
+    opened: list["Held"] = []
+
+    def __init__(self, entry: str, view: Any, environment: Any = None, walls: Any = ALL) -> None:
+        self.walls, self.closed = frozenset(walls), False
+        Held.opened.append(self)
+
+    def wait(self) -> packets.Warm:
+        if not self.walls <= Held.possible:
+            raise IsolationError("This machine does not isolate rooms.")
+        return packets.Warm(*level(self.walls))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[frozenset[Wall]], None]:
+    """Says which walls can stand on this machine."""
+
+    def allow(possible: frozenset[Wall]) -> None:
+        monkeypatch.setattr("autograder.engine.Warm", Held)
+        monkeypatch.setattr(Held, "possible", possible)
+        monkeypatch.setattr(Held, "opened", [])
+
+    return allow
+
+
+@pytest.mark.parametrize(
+    ("possible", "accept", "reached"),
+    [
+        (ALL, "A", "A"),
+        (ALL, "0", "A"),
+        (WITHOUT_NAMESPACES, "B", "B"),
+        (WITHOUT_NAMESPACES, "0", "B"),
+        (NEXT_TO_NONE, "0", "0"),
+    ],
+)
+def test_rooms_are_as_strong_as_the_machine_allows(
+    course: Any, machine: Any, possible: frozenset[Wall], accept: str, reached: str
+) -> None:
+    machine(possible)
+    with Engine(course.bundle(), Settings(secret="s", accept=accept)) as engine:
+        assert engine.isolation == reached and bool(engine.lacking) == (reached != "A")
+        assert [one.closed for one in Held.opened[-2:]] == [False, False]
+        assert all(one.closed for one in Held.opened[:-2])
+    assert all(one.closed for one in Held.opened)
+
+
+@pytest.mark.parametrize(
+    ("possible", "accept", "hint"),
+    [
+        (ALL - {Wall.LANDLOCK}, "A", "--accept-risk no-isolation"),
+        (WITHOUT_NAMESPACES, "A", "--accept-risk no-isolation"),
+        (WITHOUT_NAMESPACES, "A-", "`autograder doctor` says how to mend it"),
+        (NEXT_TO_NONE, "B", "access to this machine's files and network"),
+    ],
+)
+def test_below_what_was_accepted_nothing_is_graded_and_the_risk_is_named(
+    course: Any, machine: Any, possible: frozenset[Wall], accept: str, hint: str
+) -> None:
+    machine(possible)
+    with pytest.raises(IsolationError, match=hint):
+        Engine(course.bundle(), Settings(secret="s", accept=accept))
+    assert all(one.closed for one in Held.opened)
+
+
+def test_a_kernel_without_landlock_needs_the_risk_named(
+    course: Any, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(ALL)
+    weaker = packets.Warm(*level(ALL - {Wall.LANDLOCK}))
+    monkeypatch.setattr(Held, "wait", lambda self: weaker)
+    with pytest.raises(IsolationError, match=r"level A- only: .*Landlock.*--accept-risk no-landl"):
+        Engine(course.bundle(), Settings(secret="s"))
+    with Engine(course.bundle(), Settings(secret="s", accept="A-")) as engine:
+        assert engine.isolation == "A-"
