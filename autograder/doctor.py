@@ -36,7 +36,7 @@ _ALONE = {"outstay its time", "use more processor time", "outlive its room", "pr
 """Attempts that M must see the end of, each in a room of its own."""
 _OUTPUT_LIMIT = 8 * 1024 * 1024
 _REMEDIES = {
-    Wall.VIEW: "allow user and mount namespaces (`autograder doctor` above says how)",
+    Wall.VIEW: "allow user and mount namespaces, as said below",
     Wall.PROCESSES: "allow pid namespaces, or use a kernel with Landlock 6 (Linux 6.12)",
     Wall.NETWORK: "allow network namespaces",
     Wall.IPC: "allow ipc namespaces",

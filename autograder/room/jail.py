@@ -83,7 +83,7 @@ class Jail:
         self._retreat(view)
 
     def _retreat(self, view: dict[str, str]) -> None:
-        root = os.geteuid() == 0
+        root = _is_root()
         user, group = os.geteuid(), os.getegid()
         if Wall.VIEW in self._walls:
             if root:
@@ -262,6 +262,14 @@ def _need_signal_scope() -> None:
         raise OSError(
             f"Landlock {SIGNAL_SCOPE_ABI} is needed to do without namespaces; found {found}"
         )
+
+
+def _is_root() -> bool:
+    """Whether this process may become the rooms' user; the root of a container may not."""
+    if os.geteuid() != 0 or Path("/proc/self/setgroups").read_text().strip() == "deny":
+        return False
+    ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    return any(int(first) <= ROOM_USER < int(first) + int(count) for first, _, count in ranges)
 
 
 def _map_user(inside_user: int, inside_group: int, user: int, group: int) -> None:

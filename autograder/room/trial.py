@@ -371,7 +371,7 @@ ATTEMPTS: dict[str, tuple[Wall, Callable[[Job], str]]] = {
     "take more memory": (Wall.LIMITS, _hoard(shared=False)),
     "take more shared memory": (Wall.LIMITS, _hoard(shared=True)),
     "take more memory together": (Wall.WATCH, _hoard_together),
-    "start more processes": (Wall.LIMITS, _multiply),
+    "start more processes": (Wall.PROCESSES, _multiply),
     "write more": (Wall.VIEW, _fill_disk),
     "make more files": (Wall.VIEW, _fill_folder),
     "write a larger file": (Wall.LIMITS, _grow_file),
