@@ -93,8 +93,6 @@ class Jail:
                 _map_user(user, group, user, group)
             self._build_view({path: path for path in system_paths()} | view)
         else:
-            for name, path in view.items():
-                places.move(name, path)
             self._folders.mkdir()
             if root and Wall.PRIVILEGES in self._walls:
                 os.chown(self._folders, ROOM_USER, ROOM_USER)
