@@ -149,6 +149,7 @@ NAMED = "import ctypes, time\nctypes.CDLL(None).prctl(15, b'victim')\ntime.sleep
 
 def kill_victim(rooms: Any) -> None:
     """Kill the process of the cell :data:`NAMED` from outside, as soon as it is there."""
+    rooms.students.bury_dead()
     warm, tick = psutil.Process(rooms.students.pid), threading.Event()
     for _ in range(1000):
         for process in warm.children(recursive=True):
@@ -172,6 +173,7 @@ def test_a_submission_that_is_disturbed_once_is_graded_again_and_gets_its_own_sc
 def test_a_room_that_is_killed_from_outside_is_opened_again(rooms: Any, play: Play) -> None:
     def kill_room(engine: Engine, number: int) -> None:
         if number == 1:
+            rooms.students.bury_dead()  # an earlier room may have had one of that name
             warm, tick = psutil.Process(rooms.students.pid), threading.Event()
             while not (named := [p for p in warm.children() if has_victim(p)]):
                 tick.wait(0.05)
