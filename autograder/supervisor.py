@@ -42,8 +42,6 @@ _FILES_LIMIT = 64 * 1024 * 1024
 """Bytes that all files together may have which a notebook was expected to write."""
 _SPARE = 8
 """How much more room S may send than the outputs in it, written as JSON and more than once."""
-_BROKEN = 70
-"""How room S ends if something other than the student's code fails in it (``sysexits.h``)."""
 _FROM_S = (
     packets.Ready
     | packets.Piece | packets.CellStarted | packets.CellOutput | packets.CellDone | packets.CellLost
@@ -314,7 +312,7 @@ class _Attempt:
         """
         select.select([room], [], [], _TICK_SECONDS)
         code = room.fate()
-        if code == _BROKEN and self.record.running < 0:
+        if code == os.EX_SOFTWARE and self.record.running < 0:
             raise self._not_opened(room)
         how = f" ({death(code)})" if code else ""
         self._end(room, f"it ended its own room{how}", Status.ERROR)

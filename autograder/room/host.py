@@ -22,6 +22,7 @@ from autograder.errors import IsolationError, RoomError
 from autograder.files import TemporaryFolder
 from autograder.model import Limits
 from autograder.room.cgroup import Group, Groups
+from autograder.room.jail import SIGNALLED
 from autograder.room.walls import ALL, Wall
 from autograder.room.zygote import Setup
 from autograder.text import death
@@ -52,8 +53,6 @@ _REMEDY = (
 _DYING_AT_ONCE = 8
 _DEATH_SECONDS = 10.0
 _TRIAL_SECONDS = 30.0
-SIGNALLED = 128
-"""A room whose first student process is ended by a signal ends with this plus its number."""
 
 
 class Room:

@@ -44,6 +44,8 @@ _NAMESPACES = {
     Wall.IPC: linux.CLONE_NEWIPC,
 }
 _WITH_THEM = linux.CLONE_NEWUSER | linux.CLONE_NEWUTS | linux.CLONE_NEWCGROUP
+SIGNALLED = 128
+"""A room whose first student process is ended by a signal ends with this plus its number."""
 _CPU_GRACE_SECONDS = 5
 _ROOMS_AT_ONCE = 32
 _MIB = 1024 * 1024
@@ -336,7 +338,7 @@ def _reap_until(worker: int) -> NoReturn:
         pid, status = os.wait()
         if pid == worker:
             code = os.waitstatus_to_exitcode(status)
-            os._exit(code & 0x7F if code >= 0 else 128 - code)
+            os._exit(code & 0x7F if code >= 0 else SIGNALLED - code)
 
 
 def _limit(limits: Limits, address_space: int, processes: int) -> None:

@@ -28,8 +28,6 @@ RESUME_LIMIT = 6
 _STUBBORN_SECONDS = 5.0
 """How long past its time a cell may ignore the interruption before its process is killed."""
 _RESTART_LIMIT = 20
-_FAILED = 70
-"""Exit status of a worker that could not put an answer into words (``sysexits.h``)."""
 SNAPSHOT, _RUNNER = 500, 1000
 """``oom_score_adj`` of snapshots, and of what runs: where memory runs out, the notebook's own
 process and its children end before what it can be taken up again from, and both before the
@@ -91,7 +89,7 @@ class Desk:
                 self._serve(self._line)
                 os._exit(0)
             finally:  # nothing may unwind into the notebook
-                os._exit(_FAILED)
+                os._exit(os.EX_SOFTWARE)
         self._watched = os.pidfd_open(self._worker)
         return None
 

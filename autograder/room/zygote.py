@@ -145,7 +145,7 @@ def _work(run: Callable[[], None]) -> None:
         run()
     except BaseException:
         traceback.print_exc(file=sys.__stderr__)
-        os._exit(70)
+        os._exit(os.EX_SOFTWARE)
 
 
 def _assert_one_thread() -> None:

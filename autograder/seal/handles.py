@@ -30,12 +30,12 @@ class StudentError(Exception):
     """Mixed into every exception that was raised by the student's code."""
 
 
-class StudentExit(StudentError):
-    """The student's code tried to end the process, or did.
+class _Silence(StudentError):
+    """No answer will come.
 
     Args:
         text: What happened.
-        code: How the process ended, negative for a signal; 0 if it lives.
+        code: How the process ended that was to answer, negative for a signal; 0 if it lives.
     """
 
     def __init__(self, text: str, code: int = 0) -> None:
@@ -43,17 +43,12 @@ class StudentExit(StudentError):
         self.code = code
 
 
-class StudentTimeout(StudentError):
-    """The student's code did not answer in time.
+class StudentExit(_Silence):
+    """The student's code tried to end the process, or did."""
 
-    Args:
-        text: What happened.
-        code: As of :class:`StudentExit`.
-    """
 
-    def __init__(self, text: str, code: int = 0) -> None:
-        super().__init__(text)
-        self.code = code
+class StudentTimeout(_Silence):
+    """The student's code did not answer in time."""
 
 
 class Misbehaviour(StudentError):
