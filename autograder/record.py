@@ -133,21 +133,16 @@ class Record:
             elif tested.died == -signal.SIGKILL:
                 self.disturbances.append(f"{tested.question} {tested.test}")
         elif tested.missing and (met := self._met_before(tested.question)):
-            status = _STATUS[met], f"{self._place_of(met, tested.question)} {tested.message}"
+            limit, cell = met
+            status = _STATUS[limit], f"{self._sentence(limit, self._place(cell))} {tested.message}"
             tested = packets.Tested(tested.question, tested.test, *status, tested.seconds)
         self._memory_short = False
         self._tested[tested.question, tested.test] = tested
 
-    def _met_before(self, question: str) -> Limit | None:
-        """The limit because of which the question's cells may not have defined what they should."""
-        for limit, cell in self._met:
-            if limit in _STATUS and self._question(cell) == question:
-                return limit
-        return None
-
-    def _place_of(self, limit: Limit, question: str) -> str:
-        cell = next(c for one, c in self._met if one is limit and self._question(c) == question)
-        return self._sentence(limit, self._place(cell))
+    def _met_before(self, question: str) -> tuple[Limit, int] | None:
+        """The limit, and its cell, because of which the question's names may be missing."""
+        found = (met for met in self._met if met[0] in _STATUS)
+        return next((met for met in found if self._question(met[1]) == question), None)
 
     def _question(self, cell: int) -> str:
         return self._question_of[cell] if 0 <= cell < len(self._question_of) else ""

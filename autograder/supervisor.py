@@ -316,8 +316,7 @@ class _Attempt:
             raise self._not_opened(room)
         how = f" ({death(code)})" if code else ""
         self._end(room, f"it ended its own room{how}", Status.ERROR)
-        if code == -signal.SIGKILL and not room.memory_kills:
-            self.record.disturbances.append("room S")
+        self._suspect(room, code)
 
     def _hand_in(self, room: Room) -> None:
         files = {} if self._retrain else dict(self._submission.files)
@@ -385,6 +384,10 @@ class _Attempt:
         code = room.fate()
         if code:
             self.record.note(f"the notebook ended its own room ({death(code)}) while it was tested")
+        self._suspect(room, code)
+
+    def _suspect(self, room: Room, code: int) -> None:
+        """Note an end that may have been an accident: killed, and not for want of memory."""
         if code == -signal.SIGKILL and not room.memory_kills:
             self.record.disturbances.append("room S")
 

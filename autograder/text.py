@@ -22,6 +22,9 @@ def stripped(text: str) -> str:
     return HARMFUL.sub("", ANSI.sub("", text.replace("\r\n", "\n")))
 
 
+_OUT_OF_MEMORY = ("can't allocate memory", "Unable to allocate", "out of memory")
+
+
 def clean(text: str, limit: int = 4000) -> str:
     """Return ``text`` without escape sequences and control characters, at most ``limit`` long."""
     tidy = stripped(text[: limit * 2])
@@ -31,6 +34,11 @@ def clean(text: str, limit: int = 4000) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """Return ``text`` cleaned, its white space collapsed, at most ``limit`` long."""
     return clean(" ".join(clean(text, limit * 4).split()), limit)
+
+
+def tells_of_memory(text: str) -> bool:
+    """Whether an exception's text is that of torch or numpy when they get no memory."""
+    return any(sign in text for sign in _OUT_OF_MEMORY)
 
 
 def death(code: int) -> str:

@@ -32,6 +32,7 @@ from autograder.room.answer import Answerer
 from autograder.room.progress import Progress
 from autograder.room.recorder import Recorder, Shell
 from autograder.room.snapshot import Desk, Watch, stay_open
+from autograder.text import tells_of_memory
 from autograder.wire import packets
 
 FIRST_LINE = packets.CONTROL + 1
@@ -40,7 +41,6 @@ SEED = 20_260_101
 """Seed of Python's, numpy's and torch's global generators before the first cell."""
 _ARTEFACT_LIMIT = 32 * 1024 * 1024
 _CAUSES = 10
-_OUT_OF_MEMORY = ("can't allocate memory", "Unable to allocate", "out of memory")
 _LIMITS = {
     errno.ENOSPC: Limit.DISK, errno.EFBIG: Limit.FILE, errno.EMFILE: Limit.OPEN_FILES,
     errno.EAGAIN: Limit.PROCESSES, errno.ENOMEM: Limit.MEMORY,
@@ -146,7 +146,7 @@ def _limit_of(error: BaseException) -> Limit | None:
     text = str(error)
     if isinstance(error, CellTimeout):
         return Limit.CELL
-    if isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or tells_of_memory(text):
         return Limit.MEMORY
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
         return Limit.PROCESSES

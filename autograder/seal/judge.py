@@ -26,13 +26,13 @@ from autograder.seal.handles import (
     StudentExit,
     StudentTimeout,
 )
+from autograder.text import tells_of_memory
 from autograder.wire import packets
 
 WARM_INSIDE = True
 """Hidden data are drawn behind the walls, where the bundle is shown as ``/course``."""
 _LINES_LIMIT = 128
 _MESSAGE_LIMIT = 4000
-_OUT_OF_MEMORY = ("can't allocate memory", "Unable to allocate", "out of memory")
 _tests: dict[str, Any] = {}
 
 
@@ -132,7 +132,7 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
     text = _text(error)
     if isinstance(error, OutOfTime | StudentTimeout):
         return Status.TIMEOUT, text
-    if isinstance(error, MemoryError) or any(sign in text for sign in _OUT_OF_MEMORY):
+    if isinstance(error, MemoryError) or tells_of_memory(text):
         return Status.MEMORY, text
     if isinstance(error, NotImplementedError) and isinstance(error, StudentError):
         return Status.FAILED, f"not answered: {text}"
