@@ -19,6 +19,7 @@ from autograder import markup
 from autograder.bundle import Manifest
 from autograder.executed import remark_output
 from autograder.model import WATERMARK, Verdict
+from autograder.templates import environment
 from autograder.text import clean, revealed
 
 if TYPE_CHECKING:
@@ -56,16 +57,7 @@ def render(executed: bytes, verdict: Verdict, manifest: Manifest) -> str:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.jinja")
+    return environment(Path(__file__).parent).get_template("page.jinja")
 
 
 def _cells(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from autograder.model import WATERMARK, Verdict
 from autograder.report.attention import attention
 from autograder.report.chart import histogram
 from autograder.report.statistics import failures, headline, levels, questions, students
+from autograder.templates import environment
 from autograder.text import one_line
 
 __all__ = ["render", "report"]
@@ -62,18 +63,10 @@ def render(
     provenance: Mapping[str, str] | None = None,
 ) -> str:
     """Return the report as HTML; the arguments are those of ``report``."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
-    environment.filters["line"] = one_line
-    return environment.get_template("page.jinja").render(
+    templates = environment(Path(__file__).parent)
+    templates.filters["number"] = number
+    templates.filters["line"] = one_line
+    return templates.get_template("page.jinja").render(
         _facts(verdicts, manifest, intake, provenance or {})
     )
 
