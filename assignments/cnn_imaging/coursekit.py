@@ -1,6 +1,6 @@
-"""What a course notebook and its tests need beside torch: checkpoints and probes.
+"""What a course notebook and its tests need beside torch: data with a source, checkpoints, probes.
 
-This file is published beside every student notebook. It imports nothing but torch and
+This file is published beside every student notebook. It imports nothing but numpy, torch and
 safetensors, so a notebook runs with it anywhere.
 
 *Probes* are questions about a live object that calling it cannot answer: how many parameters a
@@ -13,6 +13,7 @@ What a probe says of an object is that object's own testimony: prefer tests of b
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import inspect
@@ -22,11 +23,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
 __all__ = [
     "PROBES",
+    "DataBundle",
     "beside",
     "gradients",
     "is_training",
@@ -41,6 +44,48 @@ __all__ = [
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class DataBundle:
+    """Data of one set, with its units, its licence and where it comes from.
+
+    Loaders of every assignment return one, for simulated, shipped and downloaded data alike:
+    ``load(name, part, *, root, source)``. ``source="auto"`` takes real data only if their files
+    are on disk; a loader never downloads. Print it beside every result, so that no simulated
+    figure is taken for patients.
+    """
+
+    X: Any
+    """What a model is given: an array [N, ...], or a list of N things such as SMILES"""
+    y: Any
+    """What it should answer: an array [N, ...]"""
+    meta: Mapping[str, np.ndarray]
+    """What else is known of each row: arrays [N, ...] by name"""
+    units: Mapping[str, str]
+    """The unit of ``X``, of ``y`` and of each entry of ``meta`` that has one"""
+    licence: str
+    """Under what terms the data may be used"""
+    provenance: str
+    """Real or simulated, by whom and from where; one sentence without its full stop"""
+    name: str = ""
+    """Which set, and which part of it"""
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, rows: Any) -> DataBundle:
+        """The bundle of the chosen ``rows``: indices int64 [K]."""
+        chosen = np.asarray(rows)
+        X = [self.X[row] for row in chosen] if isinstance(self.X, list) else self.X[chosen]
+        meta = {name: values[chosen] for name, values in self.meta.items()}
+        return dataclasses.replace(self, X=X, y=self.y[chosen], meta=meta)
+
+    def __repr__(self) -> str:
+        units = ", ".join(f"{name} in {unit}" for name, unit in self.units.items())
+        what = f"{self.name}: {len(self)} rows" + (f", {units}" if units else "")
+        return f"{what}. Source: {self.provenance}. Licence: {self.licence}."
+
 
 PROBES: dict[str, Callable[..., Any]] = {}
 """Every probe by name."""

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -28,7 +29,8 @@ def test_the_published_file_needs_nothing_but_torch_and_safetensors() -> None:
     code = (
         "import sys, importlib.util as u\n"
         f"spec = u.spec_from_file_location('coursekit', {str(FILE)!r})\n"
-        "module = u.module_from_spec(spec); spec.loader.exec_module(module)\n"
+        "module = sys.modules['coursekit'] = u.module_from_spec(spec)\n"
+        "spec.loader.exec_module(module)\n"
         "print([n for n in ('autograder', 'otter', 'msgspec') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -99,3 +101,17 @@ def test_without_rooms_beside_is_the_module_itself() -> None:
     import fractions
 
     assert coursekit.beside(model, "fractions") is fractions
+
+
+def test_a_data_bundle_keeps_rows_together_and_says_where_it_comes_from() -> None:
+    data = coursekit.DataBundle(
+        X=["C", "CC", "CCC"], y=np.array([1.0, 2.0, 3.0]), meta={"weight": np.array([16, 30, 44])},
+        units={"y": "log mol/L"}, licence="CC0", provenance="drawn by a test", name="alkanes",
+    )  # fmt: skip
+    some = data.take(np.array([2, 0]))
+    assert (some.X, some.y.tolist(), some.meta["weight"].tolist()) == (
+        ["CCC", "C"],
+        [3, 1],
+        [44, 16],
+    )
+    assert repr(some) == ("alkanes: 2 rows, y in log mol/L. Source: drawn by a test. Licence: CC0.")
