@@ -39,7 +39,7 @@ def read_questions(
         else:
             wanted = tests[question.name]
             file = _check_test_file(master, question, wanted, files[question.name])
-            questions.append(_autograded(question, file))
+            questions.append(_autograded(sources, question, file))
     return questions
 
 
@@ -115,7 +115,7 @@ def _check_test_file(
     return file
 
 
-def _autograded(question: master.Question, file: ExceptionTestFile) -> Question:
+def _autograded(sources: Sources, question: master.Question, file: ExceptionTestFile) -> Question:
     tests = [
         TestEntry(
             name=case.body.test_func.__name__,
@@ -130,6 +130,7 @@ def _autograded(question: master.Question, file: ExceptionTestFile) -> Question:
         name=question.name,
         points=round(sum(test.points for test in tests), 6),
         all_or_nothing=bool(question.config.get("all_or_nothing", False)),
+        requires=sources.recipe.requires.get(question.name, []),
         tests=tests,
     )
 

@@ -28,6 +28,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: dict[str, float] = {}
     feedback: dict[str, str] = {}
     rubric: dict[str, list[Criterion]] = {}
+    requires: dict[str, list[str]] = {}
+    """The questions that a question builds on."""
     given: list[str] = []
     """Functions and classes of public modules that share code with hidden ones on purpose."""
 

@@ -16,7 +16,7 @@ from autograder.build.compose import Built, compose
 from autograder.build.mutant import Mutant, read_mutants
 from autograder.build.publish import publish
 from autograder.build.sources import Sources
-from autograder.bundle import Bundle, Manifest, Question
+from autograder.bundle import Bundle, Manifest, Question, lacking
 from autograder.model import (
     Outcome,
     QuestionVerdict,
@@ -171,12 +171,24 @@ class _Judge:
         mutant = self.mutant
         if mutant is None:
             return ""
-        others = [q for q in self.manifest.autograded if q.name != mutant.question]
+        # what builds on the question may be skipped; nothing else may suffer
+        others = [
+            question
+            for question in self.manifest.autograded
+            if question.name != mutant.question
+            and not (lacking(question.name, self.manifest.requires, {mutant.question})
+                     and _only_skipped(found.get(question.name)))
+        ]  # fmt: skip
         verdict = found.get(mutant.question)
         statuses = {test.name: test.status for test in verdict.tests} if verdict else {}
         escaped = [name for name in mutant.caught_by if statuses.get(name) not in CAUGHT]
         survived = [f"{name} {_status(statuses, name)}" for name in escaped]
         return _listed([*survived, *(_lost(question, found) for question in others)])
+
+
+def _only_skipped(verdict: QuestionVerdict | None) -> bool:
+    left = {Status.PASSED, Status.SKIPPED}
+    return verdict is not None and all(test.status in left for test in verdict.tests)
 
 
 def _status(statuses: dict[str, Status], name: str) -> str:

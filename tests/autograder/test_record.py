@@ -289,6 +289,53 @@ def test_a_test_that_was_not_judged_scores_nobody(make: Make) -> None:
     assert verdict.message == "Room T did not judge every test: look at log.txt."
 
 
+@pytest.fixture
+def dependent(course: Any, question: Any, hand_in: Any, read_notebook: Any) -> Record:
+    """A record in which q2 builds on q1, whose smoke test is ``test_one_more``."""
+    manifest = course.bundle("q1", question("q2", requires=["q1"])).manifest
+    data = read_notebook("perfect")
+    return Record(manifest, LIMITS, hand_in(data), read(data))
+
+
+FAILS = {"status": Status.FAILED, "message": "expected 2"}
+SKIPPED = {"status": Status.SKIPPED, "message": "canary"}
+
+
+def test_what_builds_on_a_failed_smoke_test_is_skipped_and_told_why(dependent: Record) -> None:
+    outcome = judged(dependent, test_one_more=FAILS, test_refuses_negative_numbers=SKIPPED)
+    assert found(outcome)[NEGATIVE[1]] == (
+        Status.SKIPPED,
+        "Skipped: this question builds on q1, whose first check did not pass. Mend q1 first.",
+    )
+    assert found(outcome)[HIDDEN][0] is Status.PASSED
+    assert outcome.verdict.status is Standing.GRADED and outcome.verdict.score == 3
+    assert outcome.verdict.remarks == [
+        "Question q2 builds on q1, whose first check did not pass: 1 further check of q2 was "
+        "skipped and earned no points. Mend q1 first."
+    ]
+
+
+def test_room_t_may_skip_nothing_without_a_failed_smoke_test(dependent: Record) -> None:
+    outcome = judged(dependent, test_arrays=FAILS, test_refuses_negative_numbers=SKIPPED)
+    assert found(outcome)[NEGATIVE[1]] == (
+        Status.GRADER_ERROR, "room T skipped a test without a reason",
+    )  # fmt: skip
+    assert outcome.verdict.status is Standing.GRADER_ERROR
+
+
+def test_room_t_may_not_ask_what_is_to_be_skipped(dependent: Record) -> None:
+    outcome = judged(dependent, test_one_more=FAILS)
+    assert found(outcome)[NEGATIVE[1]] == (
+        Status.GRADER_ERROR, "room T asked a test that was to be skipped",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["test_one_more", HIDDEN])
+def test_room_t_may_not_skip_the_question_itself(dependent: Record, name: str) -> None:
+    outcome = judged(dependent, **{name: SKIPPED})
+    assert found(outcome)[name][0] is Status.GRADER_ERROR
+
+
 def test_what_rooms_lack_is_in_the_verdict(make: Make) -> None:
     verdict = make().outcome("B", ["a network of its own"], 1.0, retrained=False, log="").verdict
     assert (verdict.isolation, verdict.lacking) == ("B", ["a network of its own"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,50 @@ def test_error_names_the_recipe(masters: Path, name: str, text: str) -> None:
     with pytest.raises(BuildError, match=text) as raised:
         compose(name, masters)
     assert raised.value.notebook == f"solutions/{name}/assignment.toml"
+
+
+@pytest.mark.parametrize(
+    ("requires", "text"),
+    [
+        ('q3 = ["q9"]', "requires.q3: the master has no autograded question q9"),
+        ('q9 = ["q1"]', "requires.q9: the master has no autograded question q9"),
+        ('q3 = ["q2"]', "requires.q3: the master has no autograded question q2"),
+        ('q1 = ["q3"]', "requires.q1: q3 does not come before q1"),
+        ('q3 = ["q3"]', "requires.q3: q3 does not come before q3"),
+        ('q3 = ["q1"]\nq1 = ["q3"]', "requires.q1: q3 does not come before q1"),
+    ],
+)
+def test_what_a_question_builds_on_is_an_earlier_question(
+    project: Path, requires: str, text: str
+) -> None:
+    build_on(project, requires)
+    with pytest.raises(BuildError, match=text) as raised:
+        compose("sound", project)
+    assert raised.value.notebook == "solutions/sound/assignment.toml"
+
+
+def test_what_is_built_on_has_a_public_test(project: Path) -> None:
+    master = project / "solutions/sound/sound.ipynb"
+    notebook = json.loads(master.read_text())
+    (shown,) = [c for c in notebook["cells"] if "def test_all_found" in "".join(c["source"])]
+    shown["source"] = "".join(shown["source"]).replace("points: 1", "points: 1\nhidden: true")
+    master.write_text(json.dumps(notebook))
+    build_on(project, 'q3 = ["q1"]')
+    with pytest.raises(BuildError, match="q1 has no public test"):
+        compose("sound", project)
+
+
+def test_the_manifest_says_what_a_question_builds_on(project: Path) -> None:
+    build_on(project, 'q3 = ["q1"]')
+    manifest = compose("sound", project).manifest
+    assert manifest.requires == {"q3": ["q1"]} and manifest.questions[0].smoke_test == (
+        "test_all_found"
+    )
+
+
+def build_on(project: Path, requires: str) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f"{recipe.read_text()}\n[requires]\n{requires}\n")
 
 
 def test_every_faulty_fixture_is_tried(masters: Path) -> None:

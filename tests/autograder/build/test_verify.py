@@ -77,6 +77,33 @@ def test_mutant_that_costs_another_question_points(project: Path, plain_grade: A
 
 
 @pytest.mark.parametrize(
+    ("requires", "status", "holds"),
+    [
+        ('q3 = ["q1"]', Status.SKIPPED, True),
+        ('q3 = ["q1"]', Status.FAILED, False),
+        ("", Status.SKIPPED, False),
+    ],
+)
+def test_only_what_builds_on_a_mutants_question_may_be_skipped(
+    project: Path, plain_grade: Any, requires: str, status: Status, holds: bool
+) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f"{recipe.read_text()}\n[requires]\n{requires}\n")
+
+    def skipping(bundle: Bundle, subs: Any, settings: object) -> Iterator[Outcome]:
+        for outcome in plain_grade(bundle, subs, settings):
+            verdict = outcome.verdict
+            q3 = verdict.questions["q3"]
+            test = msgspec.structs.replace(q3.tests[0], status=status, points=0.0)
+            lost = msgspec.structs.replace(q3, score=0.0, tests=[test])
+            verdict = msgspec.structs.replace(verdict, questions={**verdict.questions, "q3": lost})
+            yield msgspec.structs.replace(outcome, verdict=verdict)
+
+    proof = verify("sound", project, grade=skipping, only=["mutant counts_all_cases"])
+    assert proof.holds is holds, proof.rows
+
+
+@pytest.mark.parametrize(
     ("old", "new", "text"),
     [
         ("question: q3", "question: q9", "no autograded question q9"),
