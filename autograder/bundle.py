@@ -71,6 +71,18 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         return next((test.name for test in self.tests if not test.hidden), "")
 
 
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of trained weights, and what its tests earn where the notebook trains instead."""
+
+    file: str
+    """One of the expected files."""
+    question: str
+    tests: list[str]
+    """Tests of the question that rest on the file."""
+    credit: float
+    """Share of their points that these tests earn if the file was not handed in."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything graders know of an assignment that is not a test's code."""
 
@@ -89,6 +101,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Public modules beside the notebook whose public classes tests may create in room S."""
     expected_files: list[str] = []
     """Files students hand in beside the notebook (weights)."""
+    checkpoints: list[Checkpoint] = []
+    """What tests that rest on an expected file earn without it; full points if not listed."""
     public_files: list[str] = []
     """Files beside the student notebook, by path relative to it; put into room S by the grader."""
     hidden_feedback: Visibility = Visibility.HIDDEN

@@ -6,7 +6,9 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.bundle import Manifest, Question, lacking
+import msgspec
+
+from autograder.bundle import Checkpoint, Manifest, Question, lacking
 from autograder.executed import executed
 from autograder.model import (
     Limit,
@@ -237,7 +239,8 @@ class Record:
     def outcome(self, isolation: str, lacking: list[str], seconds: float, retrained: bool,
                 log: str) -> Outcome:  # fmt: skip
         """The verdict and all that goes with it."""
-        questions = {q.name: self._judge(q) for q in self._manifest.autograded}
+        missing = self._missing(retrained)
+        questions = {q.name: self._judge(q, missing) for q in self._manifest.autograded}
         ours = any(t.status == Status.GRADER_ERROR for q in questions.values() for t in q.tests)
         verdict = Verdict(
             student=self._submission.student.key,
@@ -251,7 +254,7 @@ class Record:
             seconds=round(seconds, 3),
             questions=questions,
             message="Room T did not judge every test: look at log.txt." if ours else "",
-            remarks=self._remarks(),
+            remarks=[*self._remarks(), *map(self._credit_remark, missing)],
             notes=[*self.notes, *self._cell_notes()],
             source=self._submission.source,
             attempt=self._submission.attempt,
@@ -264,10 +267,45 @@ class Record:
         notebook = executed(self._notebook, results)
         return Outcome(verdict=verdict, executed=notebook, log=log, artefacts=self.files)
 
-    def _judge(self, question: Question) -> QuestionVerdict:
-        tests = [
-            self._test(question, entry.name, entry.points, entry.hidden) for entry in question.tests
+    def _missing(self, retrained: bool) -> list[Checkpoint]:
+        """The checkpoints that were not handed in, or not so that the notebook could use them.
+
+        The bytes of a file are compared and never read: a file that the notebook could not load
+        was trained afresh and written over. One that staff took away is not missing.
+        """
+        given, made = self._submission.files, self.files
+        return [
+            one
+            for one in self._manifest.checkpoints
+            if one.file not in given
+            or (not retrained and made.get(one.file, given[one.file]) != given[one.file])
         ]
+
+    def _credit_remark(self, checkpoint: Checkpoint) -> str:
+        file, handed_in = checkpoint.file, checkpoint.file in self._submission.files
+        why = (
+            f"{file} was handed in, but the notebook wrote it anew here instead of loading it"
+            if handed_in
+            else f"{file} was not handed in"
+        )
+        return (
+            f"{why}: the checks of question {checkpoint.question} that rest on it earn at most "
+            f"{checkpoint.credit:.0%} of their points."
+        )
+
+    def _judge(self, question: Question, missing: list[Checkpoint]) -> QuestionVerdict:
+        tests = []
+        for entry in question.tests:
+            test = self._test(question, entry.name, entry.points, entry.hidden)
+            credit = min(
+                (
+                    one.credit
+                    for one in missing
+                    if one.question == question.name and entry.name in one.tests
+                ),
+                default=1.0,
+            )
+            tests.append(msgspec.structs.replace(test, points=round(test.points * credit, 6)))
         score = sum(test.points for test in tests)
         if question.all_or_nothing and any(test.status != Status.PASSED for test in tests):
             score = 0.0

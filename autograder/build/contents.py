@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from autograder.build.lint import prompt_of
 from autograder.build.testcell import MasterTest, label_of
-from autograder.bundle import Manifest, Question, RubricItem, TestEntry, sha256
+from autograder.bundle import Checkpoint, Manifest, Question, RubricItem, TestEntry, sha256
 
 if TYPE_CHECKING:
     from otter.test_files.exception_test import ExceptionTestFile
@@ -80,6 +80,10 @@ def make_manifest(
         hidden_feedback=sources.hidden_feedback,
         helpers=recipe.helpers,
         expected_files=recipe.expected_files,
+        checkpoints=[
+            Checkpoint(file=file, question=table.question, tests=table.tests, credit=table.credit)
+            for file, table in recipe.checkpoint.items()
+        ],
         public_files=sorted(set(student) & _files(archive) - PAPERS),
         hashes={archive_name(name): sha256(archive), **hashes},
     )

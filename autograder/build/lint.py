@@ -40,6 +40,7 @@ def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
             tests[question.name] = found
     _check_rubrics(sources, master)
     _check_requires(sources, master, tests)
+    _check_checkpoints(sources, tests)
     check_answers(master)
     return tests
 
@@ -177,6 +178,20 @@ def _check_requires(sources: Sources, master: Master, tests: dict[str, list[Mast
                     f"requires.{name}: {other} has no public test, whose outcome would decide "
                     f"whether {name} can be asked."
                 )
+
+
+def _check_checkpoints(sources: Sources, tests: dict[str, list[MasterTest]]) -> None:
+    for file, table in sources.recipe.checkpoint.items():
+        where = f'checkpoint."{file}"'
+        if file not in sources.recipe.expected_files:
+            raise sources.error(f"{where}: {file} is not among expected_files.")
+        if table.question not in tests:
+            problem = f"{where}: the master has no autograded question {table.question}."
+            raise sources.error(problem)
+        known = [test.name for test in tests[table.question]]
+        for name in table.tests:
+            if name not in known:
+                raise sources.error(f"{where}: {table.question} has no test {name}.")
 
 
 def prompt_of(question: Question) -> str:

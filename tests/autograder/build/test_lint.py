@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autograder.build.compose import compose
+from autograder.bundle import Checkpoint
 from autograder.errors import BuildError
 
 IN_THE_MASTER = [
@@ -116,6 +117,41 @@ def test_the_manifest_says_what_a_question_builds_on(project: Path) -> None:
     manifest = compose("sound", project).manifest
     assert manifest.requires == {"q3": ["q1"]} and manifest.questions[0].smoke_test == (
         "test_all_found"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "question", "tests", "credit", "text"),
+    [
+        ("other.safetensors", "q1", '["test_all_found"]', 0.8, "not among expected_files"),
+        ("triage.safetensors", "q2", '["test_all_found"]', 0.8, "no autograded question q2"),
+        ("triage.safetensors", "q1", '["test_threshold"]', 0.8, "q1 has no test test_threshold"),
+        ("triage.safetensors", "q1", "[]", 0.8, "length >= 1"),
+        ("triage.safetensors", "q1", '["test_all_found"]', 1.1, "<= 1"),
+        ("triage.safetensors", "q1", '["test_all_found"]', -0.1, ">= 0"),
+    ],
+)
+def test_a_checkpoint_names_an_expected_file_and_tests_that_rest_on_it(
+    project: Path, file: str, question: str, tests: str, credit: float, text: str
+) -> None:
+    checkpoint(project, file, question, tests, credit)
+    with pytest.raises(BuildError, match=text) as raised:
+        compose("sound", project)
+    assert raised.value.notebook == "solutions/sound/assignment.toml"
+
+
+def test_the_manifest_says_what_rests_on_a_checkpoint(project: Path) -> None:
+    checkpoint(project, "triage.safetensors", "q1", '["test_half_found"]', 0.5)
+    assert compose("sound", project).manifest.checkpoints == [
+        Checkpoint(file="triage.safetensors", question="q1", tests=["test_half_found"], credit=0.5)
+    ]
+
+
+def checkpoint(project: Path, file: str, question: str, tests: str, credit: float) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(
+        f'{recipe.read_text()}\n[checkpoint."{file}"]\nquestion = "{question}"\n'
+        f"tests = {tests}\ncredit = {credit}\n"
     )
 
 

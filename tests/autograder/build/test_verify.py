@@ -76,6 +76,33 @@ def test_mutant_that_costs_another_question_points(project: Path, plain_grade: A
     assert got.startswith("test_half_found passed | q3 0/1: test_threshold failed")
 
 
+@pytest.mark.parametrize(("earned", "holds"), [(1.0, True), (2.0, False), (0.0, False)])
+def test_the_solution_without_its_weights_earns_what_the_recipe_says(
+    project: Path, plain_grade: Any, earned: float, holds: bool
+) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(
+        f'{recipe.read_text()}\n[checkpoint."triage.safetensors"]\nquestion = "q1"\n'
+        'tests = ["test_half_found"]\ncredit = 0.5\n'
+    )
+    given = []
+
+    def less(bundle: Bundle, subs: Any, settings: object) -> Iterator[Outcome]:
+        subs = list(subs)
+        given.extend(sub.files for sub in subs)
+        for outcome in plain_grade(bundle, subs, settings):
+            q1 = outcome.verdict.questions["q1"]
+            lost = msgspec.structs.replace(q1, score=1 + earned)
+            questions = {**outcome.verdict.questions, "q1": lost}
+            verdict = msgspec.structs.replace(outcome.verdict, questions=questions)
+            yield msgspec.structs.replace(outcome, verdict=verdict)
+
+    proof = verify("sound", project, grade=less, only=["solution without weights"])
+    (found,) = proof.rows
+    assert found.expected.startswith("3 points") and given == [{}]
+    assert found.holds is holds, found.got
+
+
 @pytest.mark.parametrize(
     ("requires", "status", "holds"),
     [
