@@ -12,8 +12,11 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from autograder import cli
+from autograder.demo.pack import zip_bytes
 from autograder.errors import AutograderError, IsolationError, RoomError
+from autograder.handin import examine, load_assignment
 
+PROJECT = Path(__file__).parents[2]
 GRADEBOOK = """Student,ID,SIS User ID,SIS Login ID,Section,Tiny (12),Final Score
     Points Possible,,,,,6,(read only)
 "Lovelace, Ada",101,S-1,ada,A,,90
@@ -302,3 +305,21 @@ def test_the_whole_command_works_with_rooms_of_its_own(folder: Path, course: Any
     assert {one["student"]: one["score"] for one in json.loads(done.stdout)["students"]} == {
         "101": 6, "103": 2,
     }  # fmt: skip
+
+
+def test_check_says_what_students_are_told(tmp_path: Path) -> None:
+    folder = PROJECT / "assignments" / "cnn_imaging"
+    notebook = (folder / "cnn_imaging.ipynb").read_bytes()
+    file = tmp_path / "x.zip"
+    file.write_bytes(zip_bytes({"cnn_imaging.ipynb": notebook}))
+    done = CliRunner().invoke(cli.main, ["check", str(file), "--project", str(PROJECT)])
+    assert done.output == f"{examine(file, load_assignment(folder))}\n" and done.exit_code == 1
+    named = ["--assignment", "cnn_imaging", "--project", str(PROJECT)]
+    assert CliRunner().invoke(cli.main, ["check", str(file), *named]).output == done.output
+
+
+def test_check_asks_which_assignment_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "x.zip"
+    file.write_bytes(zip_bytes({"x.ipynb": b""}))
+    done = CliRunner().invoke(cli.main, ["check", str(file), "--project", str(tmp_path)])
+    assert done.exit_code == 2 and "add --assignment NAME" in done.output
