@@ -486,7 +486,7 @@ def _check_answers(
         )
         if problem:
             empty.append(question["name"])
-            report.add("fix", f"Question {question['name']} ({question['points']:g} points): "
+            report.add("fix", f"Question {question['name']} ({_points(question['points'])}): "
                               f"{problem}")  # fmt: skip
     if not empty:
         report.add("ok", f"All {len(assignment['questions'])} questions have an answer.")
@@ -517,6 +517,7 @@ class _Answers:
             same.append("a cell")
         if not same and not gone:
             return ""
+        same = _classes_together(same, question["stubs"])
         said = []
         if same:
             verb = "is" if len(same) == 1 else "are"
@@ -527,6 +528,17 @@ class _Answers:
 
     def _is_stub(self, name: str, body: str) -> bool:
         return name in self.bodies and self.bodies[name] == normalised(body)
+
+
+def _classes_together(same: Sequence[str], stubs: Iterable[str]) -> list[str]:
+    """``same``, but a class of which nothing is written by its own name."""
+    found: dict[str, None] = {}
+    for name in same:
+        owner, dot, _ = name.partition(".")
+        methods = [stub for stub in stubs if stub.startswith(f"{owner}.")]
+        whole = dot and all(method in same for method in methods)
+        found[owner if whole else name] = None
+    return list(found)
 
 
 def stubs_of(tree: ast.Module) -> dict[str, str]:
@@ -728,7 +740,7 @@ def _graded(assignment: dict[str, Any]) -> Iterator[str]:
     width = max((len(question["name"]) for question in assignment["questions"]), default=0)
     people = 0.0
     for question in assignment["questions"]:
-        points = f"{question['points']:g} points"
+        points = _points(question["points"])
         if question["written"]:
             people += question["points"]
             how = "read by a person"
@@ -758,6 +770,10 @@ def _runs(assignment: dict[str, Any], missing: Iterable[dict[str, Any]]) -> Iter
                 f"{wanted['name']} is loaded and not trained again. (Of some hand-ins it is taken "
                 "away to see that the notebook trains; that costs nothing.)"
             )
+
+
+def _points(number: float) -> str:
+    return f"{number:g} point" if number == 1 else f"{number:g} points"
 
 
 def _named(names: Sequence[str]) -> str:

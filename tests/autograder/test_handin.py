@@ -105,9 +105,24 @@ def test_the_notebook_as_handed_out_has_no_answer(look: Callable[..., Report]) -
         "nothing.",
         "Question q2 (2 points): nothing is written in its answer cell, where a person will look "
         "for your answer.",
-        "Question q3 (1 points): threshold is still as handed out; what is not answered earns "
+        "Question q3 (1 point): threshold is still as handed out; what is not answered earns "
         "nothing.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("same", "said"),
+    [
+        (["f", "Net.__init__", "Net.forward"], ["f", "Net"]),
+        (["Net.forward"], ["Net.forward"]),
+        (["Net.__init__", "Net.forward", "Other.f"], ["Net", "Other.f"]),
+    ],
+)
+def test_a_class_of_which_nothing_is_written_is_named_once(
+    same: list[str], said: list[str]
+) -> None:
+    stubs = ["f", "Net.__init__", "Net.forward", "Other.f", "Other.g"]
+    assert handin._classes_together(same, stubs) == said
 
 
 def test_an_answer_with_another_docstring_or_comment_only_is_none(
