@@ -10,6 +10,9 @@ import pytest
 from autograder.build import names
 from autograder.build.compose import compose
 from autograder.build.facts import with_check
+from autograder.build.sources import Sources
+from autograder.demo.pack import zip_bytes
+from autograder.handin import examine
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,3 +66,20 @@ def test_the_export_cell_looks_at_what_it_made(source: str, wanted: str) -> None
     cell = {"cell_type": "code", "source": [source]}
     (changed,) = json.loads(with_check(json.dumps({"cells": [cell]}).encode()))["cells"]
     assert "".join(changed["source"]) == wanted
+
+
+@pytest.mark.parametrize("name", names(ROOT))
+def test_the_solution_costs_nothing_and_what_is_handed_out_lacks_every_answer(
+    name: str, tmp_path: Path
+) -> None:
+    built, sources = compose(name, ROOT), Sources.read(name, ROOT)
+    facts = json.loads(built.assignment["assignment.json"])
+    told = []
+    for notebook in (built.solution_notebook, built.student_notebook):
+        files = {built.manifest.notebook: notebook, **sources.weights}
+        (tmp_path / "x.zip").write_bytes(zip_bytes(files))
+        findings = examine(tmp_path / "x.zip", facts).findings
+        told.append([finding.text for finding in findings if finding.mark != "ok"])
+    assert told[0] == []
+    questions = [question.name for question in built.manifest.questions]
+    assert [text.split()[1] for text in told[1]] == questions
