@@ -119,13 +119,19 @@ def present(names: Sequence[str]) -> list[str]:
 
 def check(path: str | Path | None = None) -> None:
     """Print what can be said of a hand-in: of the newest exported zip here, if none is named."""
-    assignment = load_assignment(Path(__file__).parent) if _has_assignment() else {}
-    stem = assignment.get("notebook", "").removesuffix(".ipynb")
-    file = Path(path) if path else _newest(stem)
-    if file is None or not assignment:
-        print("There is no exported zip here, so there is nothing to check.")
+    here = Path(__file__).parent
+    if not (here / ASSIGNMENT).is_file():  # where it is graded
+        print("There is nothing to check here.")
         return
-    print(examine(file, assignment, time.time()))
+    try:
+        assignment = load_assignment(here)
+        file = Path(path) if path else _newest(assignment["notebook"].removesuffix(".ipynb"))
+        if file is None:
+            print("There is no exported zip here, so there is nothing to check.")
+        else:
+            print(examine(file, assignment, time.time()))
+    except ValueError as error:
+        print(error)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -234,10 +240,6 @@ def _unpacked(path: Path, entry: zipfile.ZipInfo) -> bytes:
             return file.read(min(entry.file_size, FILE_BYTES) + 1)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError):
         return b""
-
-
-def _has_assignment() -> bool:
-    return (Path(__file__).parent / ASSIGNMENT).is_file()
 
 
 def _newest(stem: str) -> Path | None:

@@ -79,7 +79,8 @@ def test_help_answers_without_importing_anything_heavy() -> None:
         "try: main(sys.argv[1:])\nexcept SystemExit as end: assert not end.code\n"
         f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     )
-    commands = ([], ["grade"], ["report"], ["build"], ["verify"], ["export", "canvas"], ["demo"])
+    commands = ([], ["grade"], ["report"], ["build"], ["verify"], ["export", "canvas"], ["demo"],
+                ["check"])  # fmt: skip
     for command in commands:
         done = subprocess.run(
             [sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True

@@ -434,6 +434,23 @@ def test_in_the_notebook_the_newest_export_is_looked_at(built: Built, tmp_path: 
     assert found.stdout.startswith("sound_1.zip, for 'Sound'")
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "assignment.json").unlink(), "There is nothing to check here."),
+        (lambda folder: (folder / "assignment.json").write_text("{"), "missing or damaged"),
+        (lambda folder: (folder / "sound_1.zip").write_bytes(b"x"), "neither a zip nor a notebook"),
+    ],
+)
+def test_in_the_notebook_nothing_is_raised(
+    built: Built, tmp_path: Path, damage: Callable[[Path], Any], said: str
+) -> None:
+    damage(published(built, tmp_path))
+    code = [sys.executable, "-c", "import handin; handin.check()"]
+    done = subprocess.run(code, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert said in done.stdout and done.stdout.count("\n") == 1 and done.stderr == ""
+
+
 def test_only_files_that_are_there_are_exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
