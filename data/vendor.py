@@ -48,9 +48,7 @@ def b3db(unpacked: Path) -> Iterator[tuple[str, Row, Iterable[Row]]]:
     """The classification table; names, identifiers and references are left out."""
     table = _read(unpacked / "B3DB/B3DB_classification.tsv", delimiter="\t")
     label = {"BBB+": 1, "BBB-": 0}
-    rows = [
-        (row["SMILES"], label[row["BBB+/BBB-"]], row["logBB"], row["group"]) for row in table
-    ]
+    rows = [(row["SMILES"], label[row["BBB+/BBB-"]], row["logBB"], row["group"]) for row in table]
     yield "b3db.csv.gz", ("smiles", "enters", "log_bb", "group"), rows
 
 

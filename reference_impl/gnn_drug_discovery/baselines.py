@@ -64,8 +64,8 @@ def descriptors(smiles: Sequence[str]) -> npt.NDArray[np.float64]:
         if molecule is None:
             raise ValueError(f"row {number} is no molecule: {text!r}")
         rows.append((
-            Descriptors.MolWt(molecule),
-            Crippen.MolLogP(molecule),
+            Descriptors.MolWt(molecule),  # type: ignore[attr-defined]
+            Crippen.MolLogP(molecule),  # type: ignore[attr-defined]
             rdMolDescriptors.CalcTPSA(molecule),
             rdMolDescriptors.CalcNumRotatableBonds(molecule),
             rdMolDescriptors.CalcNumAromaticRings(molecule),

@@ -65,13 +65,19 @@ def _show(name: str, values: Any) -> None:
 def _solubility(seeds: int, secrets: int) -> None:
     sets = _for_secrets(hidden.solubility_set, secrets)
     rows = read(PROJECT / "data/solubility/known.csv.gz")
-    smiles, y = [row["smiles"] for row in rows], np.array([float(r["log_solubility"]) for r in rows])
+    smiles, y = (
+        [row["smiles"] for row in rows],
+        np.array([float(r["log_solubility"]) for r in rows]),
+    )
     truths = [h.y.reveal() for h in sets]
     _show("RMSE mean", [rmse(t, np.full(len(t), y.mean())) for t in truths])
     columns = baselines.descriptors(smiles)
     by_ridge = [baselines.ridge((columns, y), baselines.descriptors(h.smiles)) for h in sets]
     _show("RMSE ridge", [rmse(t, p) for t, p in zip(truths, by_ridge, strict=True)])
-    _show("RMSE ridge, its bootstrap SE", [_error(t, p) for t, p in zip(truths, by_ridge, strict=True)])
+    _show(
+        "RMSE ridge, its bootstrap SE",
+        [_error(t, p) for t, p in zip(truths, by_ridge, strict=True)],
+    )
     table, seconds = [], []
     for seed in range(seeds):
         train, val, _ = scaffold_split(smiles, (0.85, 0.15, 0.0), seed)

@@ -90,7 +90,7 @@ def r2(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
 
 
 def spearman(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
-    """Spearman's rank correlation: Pearson's correlation of mid-ranks; nan if either is constant."""
+    """Spearman's rank correlation: Pearson's of the mid-ranks; nan if either is constant."""
     ranks = [rankdata(values) for values in _pair(y, p)]
     a, b = (values - values.mean() if len(values) else values for values in ranks)
     scale = float(np.sqrt((a**2).sum() * (b**2).sum()))
@@ -98,7 +98,7 @@ def spearman(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
 
 
 def concordance_index(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
-    """Share of the pairs that differ in ``y`` which ``p`` puts in the same order, ties in ``p`` half.
+    """Share of the pairs that differ in ``y`` which ``p`` puts in that order, ties in ``p`` half.
 
     Pairs of equal ``y`` have no order and do not count (Gönen & Heller, Biometrika 92:965, 2005).
 

@@ -46,7 +46,7 @@ def mol_to_graph(smiles: str) -> dict[str, Tensor] | None:
         None if RDKit cannot read it, else a dictionary:
 
         - ``x``: int64 [N, F], atoms in the order of the SMILES;
-        - ``edge_index``: int64 [2, 2E], source and target; bond ``b`` is columns ``2b``, ``2b + 1``;
+        - ``edge_index``: int64 [2, 2E], source, target; bond ``b`` is columns ``2b``, ``2b + 1``;
         - ``edge_attr``: int64 [2E, K].
     """
     molecule = parse(smiles)
@@ -107,8 +107,11 @@ def canonical_key(smiles: str) -> str | None:
         return None
     with rdBase.BlockLogs():
         main = max(Chem.GetMolFrags(molecule, asMols=True), key=_size)
+        for atom in main.GetAtoms():
+            atom.SetIsotope(0)
         Chem.RemoveStereochemistry(main)
-        neutral = _UNCHARGER.uncharge(main)
+        # Deuterium is an atom of its own until it is named hydrogen.
+        neutral = _UNCHARGER.uncharge(Chem.RemoveHs(main))
         return str(Chem.MolToSmiles(neutral, isomericSmiles=False))
 
 

@@ -143,7 +143,9 @@ def cold_split(
     rng = np.random.default_rng(seed)
     drugs, targets = (_numbers([pair[side] for pair in pairs]) for side in (0, 1))
     if mode == "pair":
-        part = _divided(_numbers(list(zip(drugs.tolist(), targets.tolist(), strict=True))), frac, rng)
+        part = _divided(
+            _numbers(list(zip(drugs.tolist(), targets.tolist(), strict=True))), frac, rng
+        )
     elif mode == "both":
         by_drug, by_target = _divided(drugs, frac, rng), _divided(targets, frac, rng)
         part = np.where(by_drug == by_target, by_drug, 3)

@@ -167,7 +167,7 @@ def _inputs(rows: Sequence[Row], device: torch.device) -> list[Tensor]:
     """What a network's ``forward`` takes, for some rows."""
     parts: list[Tensor] = list(collate([graph for graph, _ in rows]))
     proteins = [protein for _, protein in rows if protein is not None]
-    return [part.to(device) for part in (parts + [torch.stack(proteins)] if proteins else parts)]
+    return [part.to(device) for part in ([*parts, torch.stack(proteins)] if proteins else parts)]
 
 
 def _rows(smiles: Sequence[str]) -> list[Row]:

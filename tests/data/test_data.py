@@ -61,7 +61,9 @@ def test_solubility_is_as_described():
     assert (len(keys), len(set(keys)), None in keys) == (1282, 1274, False)
     assert [(part == name).sum() for name in ("train", "test")] == [1025, 257]
     assert (y.min(), y.max(), round(y.mean(), 2), round(y.std(), 2)) == (-11.62, 1.58, -2.73, 2.03)
-    both = [{key for key, p in zip(keys, part, strict=True) if p == name} for name in ("train", "test")]
+    both = [
+        {key for key, p in zip(keys, part, strict=True) if p == name} for name in ("train", "test")
+    ]
     assert len(both[0] & both[1]) == 4
     values = {}
     for key, value in zip(keys, y, strict=True):

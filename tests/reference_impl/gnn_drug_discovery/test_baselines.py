@@ -25,14 +25,19 @@ def test_on_a_full_table_it_is_the_least_squares_fit():
 
 
 def test_a_drug_and_a_protein_of_one_name_are_two_things():
-    assert additive_baseline(([(0, 1), (1, 0)], [0.0, 4.0]), [(0, 0), (1, 1)]).tolist() == [2.0, 2.0]
+    assert additive_baseline(([(0, 1), (1, 0)], [0.0, 4.0]), [(0, 0), (1, 1)]).tolist() == [
+        2.0,
+        2.0,
+    ]
 
 
 def test_names_and_numbers_do_alike_and_no_test_pairs_are_no_error():
     pairs = np.array([[0, 3], [1, 3], [0, 2]])
     named = [(f"d{d}", f"t{t}") for d, t in pairs]
     y = [1.0, 2.0, 4.0]
-    assert np.array_equal(additive_baseline((pairs, y), pairs), additive_baseline((named, y), named))
+    assert np.array_equal(
+        additive_baseline((pairs, y), pairs), additive_baseline((named, y), named)
+    )
     assert additive_baseline((pairs, y), []).shape == (0,)
 
 

@@ -28,7 +28,9 @@ def test_resamples_are_those_of_a_loop_over_clusters():
     drawn = np.random.default_rng(3).multinomial(7, np.full(7, 1 / 7), size=500)
     looped = []
     for counts in drawn:
-        rows = np.concatenate([np.tile(np.flatnonzero(group == g), n) for g, n in enumerate(counts)])
+        rows = np.concatenate(
+            [np.tile(np.flatnonzero(group == g), n) for g, n in enumerate(counts)]
+        )
         rows = rows.astype(int)
         looped.append(rmse(y[rows], a[rows]) - rmse(y[rows], b[rows]))
     assert (found["lo"], found["hi"]) == pytest.approx(tuple(np.quantile(looped, [0.1, 0.9])))
@@ -46,7 +48,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(gap):
 
 
 def test_without_a_difference_it_mostly_says_that_nobody_can_tell():
-    verdicts = [compare(*task(np.random.default_rng(n)), B=500, seed=n)["verdict"] for n in range(200)]
+    verdicts = [
+        compare(*task(np.random.default_rng(n)), B=500, seed=n)["verdict"] for n in range(200)
+    ]
     assert verdicts.count("inconclusive") >= 180
 
 

@@ -124,8 +124,8 @@ def test_the_nearest_neighbour_is_the_nearest_by_brute_force():
 
     smiles, labels = (part[:60] for part in hidden.canary(np.random.default_rng(1)))
     train, test = np.arange(40), np.arange(40, 60)
-    bits = [set(AllChem.GetHashedMorganFingerprint(Chem.MolFromSmiles(s), 2, 2048).GetNonzeroElements())
-            for s in smiles]  # fmt: skip
+    found = [AllChem.GetMorganFingerprintAsBitVect(Chem.MolFromSmiles(s), 2, 2048) for s in smiles]
+    bits = [set(print_.GetOnBits()) for print_ in found]
 
     def alike(i, j):
         return len(bits[i] & bits[j]) / len(bits[i] | bits[j])

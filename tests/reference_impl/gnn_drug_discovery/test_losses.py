@@ -75,4 +75,6 @@ def test_no_label_at_all_is_zero_and_can_be_differentiated():
 
 
 def test_integer_like_labels_and_float32_logits_keep_their_dtype():
-    assert masked_bce(torch.zeros(2, 1), torch.tensor([[1.0], [NAN]]).double()).dtype == torch.float32
+    assert (
+        masked_bce(torch.zeros(2, 1), torch.tensor([[1.0], [NAN]]).double()).dtype == torch.float32
+    )

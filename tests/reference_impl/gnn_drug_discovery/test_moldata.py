@@ -95,7 +95,10 @@ def test_the_simulated_screen_is_the_public_one():
     data, drawn = load("pli_sim"), pli_sim.public_screen()
     assert np.array_equal(data.y, drawn.y)
     row = 17
-    assert data.X[row] == (drawn.smiles[data.meta["drug"][row]], drawn.pockets[data.meta["target"][row]])
+    assert data.X[row] == (
+        drawn.smiles[data.meta["drug"][row]],
+        drawn.pockets[data.meta["target"][row]],
+    )
     assert np.allclose(data.y, pli_sim.MEAN + sum(data.meta[name] for name in pli_sim.SHARES))
 
 

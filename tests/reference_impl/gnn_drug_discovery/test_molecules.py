@@ -1,4 +1,4 @@
-"""SMILES become graphs that do not depend on how they were written, and keys that duplicates share."""
+"""SMILES become graphs that do not depend on their spelling, and keys that duplicates share."""
 
 from collections import Counter
 
@@ -27,7 +27,9 @@ MOLECULES = [
 def as_networkx(graph):
     made = nx.Graph()
     made.add_nodes_from((i, {"code": tuple(row)}) for i, row in enumerate(graph["x"].tolist()))
-    for (i, j), code in zip(graph["edge_index"].T.tolist(), graph["edge_attr"].tolist(), strict=True):
+    for (i, j), code in zip(
+        graph["edge_index"].T.tolist(), graph["edge_attr"].tolist(), strict=True
+    ):
         made.add_edge(i, j, code=tuple(code))
     return made
 
@@ -110,7 +112,8 @@ def test_what_is_no_molecule_is_none(text, capfd):
 @pytest.mark.parametrize(
     "spellings",
     [
-        ["C[C@@H](C(=O)O)N", "C[C@H](C(=O)O)N", "CC(N)C(O)=O", "CC([NH3+])C(=O)[O-]", "CC(N)C(=O)[O-].[Na+]"],
+        ["C[C@@H](C(=O)O)N", "C[C@H](C(=O)O)N", "CC(N)C(O)=O", "CC([NH3+])C(=O)[O-]",
+         "CC(N)C(=O)[O-].[Na+]"],
         ["CC(=O)[O-].[Na+]", "CC(=O)O", "[K+].[O-]C(C)=O"],
         ["CCN(CC)CC.Cl", "CC[NH+](CC)CC.[Cl-]", "CCN(CC)CC"],
         ["C/C=C/C", "C/C=C\\C", "CC=CC"],

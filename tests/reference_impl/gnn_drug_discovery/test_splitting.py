@@ -53,7 +53,9 @@ def test_molecules_without_rings_are_spread_over_the_parts(names):
 
 
 def test_duplicates_without_rings_stay_together():
-    smiles = ["CC(N)C(=O)O", "C[C@H](N)C(=O)O", "CC(N)C(=O)[O-].[Na+]"] * 3 + ["C" * n for n in range(1, 22)]
+    smiles = ["CC(N)C(=O)O", "C[C@H](N)C(=O)O", "CC(N)C(=O)[O-].[Na+]"] * 3 + [
+        "C" * n for n in range(1, 22)
+    ]
     for seed in range(8):
         parts = scaffold_split(smiles, (0.5, 0.25, 0.25), seed)
         assert sum(bool(set(part) & set(range(9))) for part in parts) == 1
