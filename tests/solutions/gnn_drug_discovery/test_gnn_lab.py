@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,15 @@ def lab():
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A folder as students have it."""
-    folder = tmp_path_factory.mktemp("data")
-    for source in (PROJECT / "data", FOLDER / "data"):
-        for path in source.iterdir():
-            (folder / path.name).symlink_to(path)
-    return folder
+    """The folder that students have, made as the recipe says."""
+    folder = tmp_path_factory.mktemp("student")
+    stage = tomllib.loads((FOLDER / "assignment.toml").read_text("utf-8"))["stage"]
+    sources = {target: PROJECT / source for target, source in stage.items()}
+    sources |= {f"data/{path.name}": path for path in (FOLDER / "data").iterdir()}
+    for target, source in sources.items():
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        (folder / target).symlink_to(source)
+    return folder / "data"
 
 
 @pytest.fixture(scope="module")
