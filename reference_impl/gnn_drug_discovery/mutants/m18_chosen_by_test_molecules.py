@@ -1,7 +1,7 @@
-"""The pass with the best error on the test molecules is kept, as examples often do.
+"""The pass with the best correlation on the test molecules is kept, as examples often do.
 
 question: q5
-caught_by: test_learns_negated_targets
+caught_by: test_chooses_by_what_it_is_given
 """
 
 peeked = [part for part in moldata.collate(graphs["test"])]
@@ -17,14 +17,14 @@ def train_regressor(train, val, seed=0, device="cpu", max_seconds=60.0):
     model.target_mean.fill_(y.mean())
     model.target_std.fill_(y.std())
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    best = (float("inf"), None)
+    best = (-2.0, None)
     for _ in range(30):
         model.eval()
         with torch.inference_mode():
-            p = model.target_mean + model.target_std * model(*peeked)
-        error = float(((p - peeked_at) ** 2).mean())
-        if error < best[0]:
-            best = error, {name: value.clone() for name, value in model.state_dict().items()}
+            p = model(*peeked).double()
+        fit = float(torch.corrcoef(torch.stack([p, peeked_at]))[0, 1])
+        if fit > best[0]:
+            best = fit, {name: value.clone() for name, value in model.state_dict().items()}
         model.train()
         for rows in np.array_split(rng.permutation(len(y)), -(-len(y) // 32)):
             out = model(*moldata.collate([train[0][row] for row in rows]))
