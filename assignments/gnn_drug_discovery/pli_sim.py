@@ -8,11 +8,12 @@ pocket is a string of twelve amino acids. Affinity, in arbitrary units, is
              + sum over f and r of W[f, r]                   (interaction)
              + noise
 
-Rings, substituents and residues are drawn independently and evenly. ``s``, ``u`` and ``v`` have mean
-0, and ``W`` has mean 0 along each row and each column, so that all terms are uncorrelated: the shares
-of the variance simply add, and :func:`world` scales each to what is asked for. Because a row and a
-column of ``W`` average to 0, no knowledge of drugs alone, and none of pockets alone, tells anything
-of the interaction. ``W`` has rank 2: two properties of a substituent meet two of a residue.
+Rings, substituents and residues are drawn independently and evenly. ``s``, ``u`` and ``v`` have
+mean 0, and ``W`` has mean 0 along each row and each column, so that all terms are uncorrelated: the
+shares of the variance simply add, and :func:`world` scales each to what is asked for. Because a row
+and a column of ``W`` average to 0, no knowledge of drugs alone, and none of pockets alone, tells
+anything of the interaction. ``W`` has rank 2: two properties of a substituent meet two of a
+residue.
 
 Real affinities do not come with this table of shares. That is what the simulator is for: on it one
 can see how much of the interaction a model has found, and how much it owes to its two parts.
@@ -55,7 +56,7 @@ RINGS = (
     "c5({})cc6cc({})c({})cc6[nH]5",
     "C5({})CC({})CC({})C5",
 )
-"""Ring systems with three places: benzene, pyridine, pyrimidine, naphthalene, indole, cyclohexane."""
+"""Benzene, pyridine, pyrimidine, naphthalene, indole and cyclohexane, with three places each."""
 
 FRAGMENTS = (
     "C", "CC", "C(C)C", "C(F)(F)F", "C#N", "C(=O)O", "C(=O)N", "C(=O)C",
@@ -109,7 +110,7 @@ class Screen:
     y: Array
     """float64 [N], affinity"""
     parts: Mapping[str, Array]
-    """What ``y - MEAN`` is the sum of: ``ligand``, ``pocket``, ``interaction``, ``noise``, [N] each"""
+    """``ligand``, ``pocket``, ``interaction`` and ``noise``, [N] each: their sum is ``y - MEAN``"""
 
 
 def world(rng: np.random.Generator, shares: Mapping[str, float] = SHARES) -> World:
@@ -141,7 +142,11 @@ def world(rng: np.random.Generator, shares: Mapping[str, float] = SHARES) -> Wor
 
 
 def screen(
-    given: World, rng: np.random.Generator, ligands: int = 200, pockets: int = 100, pairs: int = 4000
+    given: World,
+    rng: np.random.Generator,
+    ligands: int = 200,
+    pockets: int = 100,
+    pairs: int = 4000,
 ) -> Screen:
     """Draw drugs and pockets, and measure some of their pairs, each once.
 
