@@ -5,7 +5,7 @@ import pytest
 
 from reference_impl.course_secret import student_rng
 from reference_impl.gnn_drug_discovery import baselines, hidden
-from reference_impl.gnn_drug_discovery.metrics import rmse, spearman
+from reference_impl.gnn_drug_discovery.metrics import mae, spearman
 from reference_impl.gnn_drug_discovery.molecules import canonical_key
 from reference_impl.gnn_drug_discovery.partition import HELD_OUT, PROJECT, read
 from reference_impl.gnn_drug_discovery.splitting import scaffold, scaffold_split
@@ -58,15 +58,15 @@ def test_solubilities_stay_with_their_molecules_in_an_order_that_tells_nothing()
     data = hidden.solubility_set()
     truth = {row["smiles"]: float(row["log_solubility"]) for row in read(HELD_OUT)}
     y = data.y.reveal()
-    assert len(data) == len(y) == 192 and len(set(data.smiles)) == 192
+    assert len(data) == len(y) == len(set(data.smiles)) == len(truth)
     assert y.tolist() == [truth[smiles] for smiles in data.smiles]
-    assert abs(spearman(y, np.arange(192))) < 0.25
+    assert abs(spearman(y, np.arange(len(y)))) < 0.25
 
 
 def test_what_answers_are_compared_with_is_secret():
     judged = hidden.retraining_set().evaluation
     assert isinstance(judged.y, Secret) and isinstance(hidden.solubility_set().y, Secret)
-    limits = (hidden.RMSE_STEPS, hidden.CANARY_RANGE, hidden.RETRAINED_SPEARMAN)
+    limits = (hidden.MAE_STEPS, hidden.CANARY_RANGE, hidden.RETRAINED_SPEARMAN)
     assert all(isinstance(x, Secret) for x in (*limits, hidden.NEGATED_SPEARMAN))
 
 
@@ -141,8 +141,8 @@ def test_five_numbers_with_ridge_regression_do_not_reach_the_first_step():
     y = np.array([float(row["log_solubility"]) for row in known])
     judged = hidden.solubility_set()
     found = baselines.ridge((columns, y), baselines.descriptors(judged.smiles))
-    half, full = hidden.RMSE_STEPS.reveal()
-    assert rmse(judged.y.reveal(), found) > half > full > 0
+    half, full = hidden.MAE_STEPS.reveal()
+    assert mae(judged.y.reveal(), found) > half > full > 0
 
 
 def test_five_numbers_do_not_pass_the_retraining_either():
