@@ -51,8 +51,8 @@ MAE_STEPS = Secret((0.66, 0.62), "mean absolute error that earns part of the cre
 
 In log10(mol/L), on the same 256 molecules for everybody. The mean of the training set 1.57. Ridge
 regression on five descriptors 0.716, and 0.720 from the notebook's training part alone. The
-notebook's recipe there 0.569, sd 0.015 (5 seeds, 0.552 to 0.589); the reference 0.534, sd 0.027 (5 seeds, each with
-another split of what students have).
+notebook's recipe there 0.569, sd 0.015 (5 seeds, 0.552 to 0.589); the reference 0.534, sd 0.027
+(5 seeds, each with another split of what students have).
 
 A network of that recipe is ahead of ridge by 2.9 to 3.8 standard errors over molecules (paired,
 0.043), the full step by 2.2. Errors are not squared because a few large molecules then decide:
