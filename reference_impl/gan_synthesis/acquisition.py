@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,14 @@ __all__ = [
     "HIGH_T2W",
     "LOW_T1W",
     "PARTS",
+    "PET_PARTS",
     "Protocol",
     "Scans",
     "acquire",
     "main",
     "public_pet",
     "public_scans",
+    "scan_heads",
 ]
 
 
@@ -55,10 +58,11 @@ LOW_T1W = Protocol(B0=0.064, tr=0.5, te=0.012, gain=1.3, frac=0.5, sigma=0.03)
 FWHM_MM = 6.0
 """Full width at half maximum of the PET scanner, mm."""
 
-PARTS = {"train": 160, "val": 32, "held_out": 48}
+PARTS = {"train": 128, "val": 24, "held_out": 40}
 """Heads in each part of the public data."""
 PUBLIC_SEED = 20261103
-PUBLIC_PET = 32
+PET_PARTS = {"train": 20, "val": 4, "held_out": 8}
+"""Heads in each part of the public PET data."""
 
 Array = npt.NDArray[Any]
 
@@ -98,15 +102,47 @@ def scan_heads(heads: Heads, rng: np.random.Generator) -> Scans:
 
 
 def public_scans() -> dict[str, Array]:
-    """The arrays of ``heads.npz``."""
-    raise NotImplementedError
+    """The arrays of ``heads.npz``: what the loaders in ``scans`` read."""
+    rng = np.random.default_rng(PUBLIC_SEED)
+    count = sum(PARTS.values())
+    scans = scan_heads(headsim.draw(count, rng), rng)
+    return {
+        "low": scans.low,
+        "t1w": scans.t1w,
+        "t2w": scans.t2w,
+        "labels": headsim.majority(scans.heads),
+        **_rows(PARTS, "head", headsim.PROVENANCE),
+    }
 
 
 def public_pet() -> dict[str, Array]:
-    """The arrays of ``pet.npz``."""
-    raise NotImplementedError
+    """The arrays of ``pet.npz``: activity relative to white matter, and counts of a full dose."""
+    rng = np.random.default_rng(PUBLIC_SEED + 1)
+    heads = headsim.draw(sum(PET_PARTS.values()), rng, lesions=0.0)
+    activity = headsim.render(heads, petsim.draw_uptake(len(heads), rng))
+    seen = gaussian_psf(activity, FWHM_MM, petsim.VOXEL_MM)
+    return {
+        "activity": seen.astype(np.float16),
+        "counts": petsim.scan(seen, rng).astype(np.uint16),
+        "labels": headsim.majority(heads),
+        **_rows(PET_PARTS, "pet", petsim.PROVENANCE),
+    }
+
+
+def _rows(parts: dict[str, int], prefix: str, provenance: str) -> dict[str, Array]:
+    names = np.array([f"{prefix}{row:03d}" for row in range(sum(parts.values()))])
+    part = np.repeat(list(parts), list(parts.values()))
+    return {"subject": names, "part": part, "provenance": np.array(provenance)}
 
 
 def main() -> None:
-    """Write the public data."""
-    raise NotImplementedError
+    """Write the public data into the folder that is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    np.savez_compressed(folder / "heads.npz", **public_scans())
+    np.savez_compressed(folder / "pet.npz", **public_pet())
+
+
+if __name__ == "__main__":
+    main()

@@ -41,6 +41,7 @@ __all__ = [
     "cover",
     "draw",
     "healthy",
+    "majority",
     "render",
     "take",
 ]
@@ -133,6 +134,12 @@ def cover(heads: Heads, *tissues: int) -> npt.NDArray[np.float64]:
     >>> inside = cover(heads, BONE, CSF) == 1  # pixels of nothing else
     """
     return _pooled(np.isin(heads.labels, tissues).reshape(len(heads), -1))
+
+
+def majority(heads: Heads) -> npt.NDArray[np.uint8]:
+    """The tissue that has most of each pixel, the one drawn later where two have half: [N, H, W]."""
+    shares = np.stack([cover(heads, tissue) for tissue in range(len(TISSUES))])
+    return (len(TISSUES) - 1 - shares[::-1].argmax(axis=0)).astype(np.uint8)
 
 
 def _pooled(fine: Array) -> npt.NDArray[np.float64]:

@@ -58,20 +58,21 @@ class ConvBlock(nn.Sequential):
 
 
 class UNetGenerator(nn.Module):
-    """A U-Net with three resolutions (Ronneberger, Fischer & Brox, MICCAI 2015) from image to image.
+    """A U-Net from image to image (Ronneberger, Fischer & Brox, MICCAI 2015), three resolutions.
 
     Shapes: [B, in_channels, H, W] to [B, 1, H, W], any real numbers; H and W multiples of 4.
-    With ``width=16``: 116,833 parameters.
+    With ``width=8``: 29,481 parameters.
     """
 
     history: list[tuple[float, float]]
     """(training L1 loss, validation PSNR in dB) of each epoch, once trained."""
 
-    def __init__(self, width: int = 16, in_channels: int = 1) -> None:
+    def __init__(self, width: int = 8, in_channels: int = 1) -> None:
         """Make an untrained network with ``width``, ``2 width`` and ``4 width`` channels."""
         super().__init__()
         w1, w2, w3 = width, 2 * width, 4 * width
-        self.down = nn.ModuleList([ConvBlock(in_channels, w1), ConvBlock(w1, w2), ConvBlock(w2, w3)])
+        levels = [ConvBlock(in_channels, w1), ConvBlock(w1, w2), ConvBlock(w2, w3)]
+        self.down = nn.ModuleList(levels)
         doubling = [nn.ConvTranspose2d(w3, w2, 2, 2), nn.ConvTranspose2d(w2, w1, 2, 2)]
         self.up = nn.ModuleList(doubling)
         self.merge = nn.ModuleList([ConvBlock(2 * w2, w2), ConvBlock(2 * w1, w1)])
