@@ -325,7 +325,7 @@ def practice(kind: str, seed: int = 0, n: int = 240) -> Practice:
     elif kind == "collapsed":
         fake = targets(clusters % 2)
     elif kind == "memorising":
-        fake = train[rng.integers(n, size=n)] + 0.01 * rng.normal(size=real.shape)
+        fake = rng.permutation(train) + 0.01 * rng.normal(size=real.shape)
     elif kind == "copying":
         fake = source + 0.02 * rng.normal(size=real.shape)
     else:
@@ -349,12 +349,12 @@ class _Critic(nn.Module):
             ``value``, a float, and ``gradient``, of the shape of the weights: zeros if the answer
             does not depend on them in a way that can be differentiated.
         """
-        answer = function(self, *inputs)
+        answer = torch.as_tensor(function(self, *inputs))
         gradient = None
-        if isinstance(answer, Tensor) and answer.requires_grad:
+        if answer.requires_grad:
             (gradient,) = torch.autograd.grad(answer, self.weight, allow_unused=True)
         found = torch.zeros_like(self.weight) if gradient is None else gradient
-        return {"value": float(answer), "gradient": found.detach()}
+        return {"value": answer.item(), "gradient": found.detach()}
 
 
 class LinearCritic(_Critic):
