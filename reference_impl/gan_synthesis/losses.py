@@ -3,14 +3,16 @@
 The discriminator's output is a *logit* of any shape, one number an image or one a patch. All
 losses are means over everything, so they do not depend on how many patches there are.
 
-| kind | discriminator | generator | source |
-|---|---|---|---|
-| ``nonsat`` | mean softplus(-r) + mean softplus(f) | mean softplus(-f) | Goodfellow et al., NeurIPS 2014 |
-| ``lsgan`` | mean (r - 1)^2 / 2 + mean f^2 / 2 | mean (f - 1)^2 / 2 | Mao et al., ICCV 2017 |
-| ``hinge`` | mean relu(1 - r) + mean relu(1 + f) | - mean f | Lim & Ye, 2017; Miyato et al., ICLR 2018 |
-| ``wgan`` | mean f - mean r | - mean f | Arjovsky et al., ICML 2017 |
+| kind | discriminator | generator |
+|---|---|---|
+| ``nonsat`` | mean softplus(-r) + mean softplus(f) | mean softplus(-f) |
+| ``lsgan`` | mean (r - 1)^2 / 2 + mean f^2 / 2 | mean (f - 1)^2 / 2 |
+| ``hinge`` | mean relu(1 - r) + mean relu(1 + f) | - mean f |
+| ``wgan`` | mean f - mean r | - mean f |
 
-with ``r`` the logits of real and ``f`` those of generated images.
+with ``r`` the logits of real and ``f`` those of generated images. Sources: ``nonsat`` Goodfellow et
+al., NeurIPS 2014; ``lsgan`` Mao et al., ICCV 2017; ``hinge`` Miyato et al., ICLR 2018; ``wgan``
+Arjovsky et al., ICML 2017.
 """
 
 from __future__ import annotations
