@@ -23,13 +23,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["KINDS", "d_loss", "g_loss", "gradient_penalty", "r1"]
+__all__ = [
+    "KINDS",
+    "critic_loss",
+    "d_loss",
+    "g_loss",
+    "generator_loss",
+    "gradient_penalty",
+    "r1",
+]
 
 KINDS = ("nonsat", "lsgan", "hinge", "wgan")
 """The kinds of loss."""
 
 Critic = Callable[[Tensor], Tensor]
 """From images [B, C, H, W] to logits [B, ...]."""
+Conditional = Callable[[Tensor, Tensor], Tensor]
+"""From source and image [B, C, H, W] to logits [B, ...]."""
 
 
 def d_loss(real_logits: Tensor, fake_logits: Tensor, kind: str) -> Tensor:
@@ -78,6 +88,42 @@ def g_loss(fake_logits: Tensor, kind: str) -> Tensor:
     if kind in {"hinge", "wgan"}:
         return -fake_logits.mean()
     raise ValueError(f"there is no loss {kind!r}; choose one of {KINDS}")
+
+
+def critic_loss(
+    D: Conditional, source: Tensor, real: Tensor, fake: Tensor, kind: str = "hinge"
+) -> Tensor:
+    """Loss of a discriminator that sees the source; it does not reach what made ``fake``.
+
+    Args:
+        D: From source and image [B, C, H, W] to logits of any shape.
+        source: Source images [B, C, H, W].
+        real: Their true translations.
+        fake: Their generated translations; detached here.
+        kind: One of :data:`KINDS`.
+
+    Returns:
+        A scalar.
+    """
+    return d_loss(D(source, real), D(source, fake.detach()), kind)
+
+
+def generator_loss(
+    D: Conditional,
+    source: Tensor,
+    real: Tensor,
+    fake: Tensor,
+    kind: str = "hinge",
+    weight: float = 0.01,
+) -> Tensor:
+    """``mean |fake - real| + weight g_loss`` of a generator that is shown the truth.
+
+    The same arguments as those of :func:`critic_loss`, and the ``weight`` of the adversarial part.
+
+    Returns:
+        A scalar.
+    """
+    return functional.l1_loss(fake, real) + weight * g_loss(D(source, fake), kind)
 
 
 def gradient_penalty(
