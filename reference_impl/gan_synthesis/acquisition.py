@@ -140,8 +140,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
-    np.savez_compressed(folder / "heads.npz", **public_scans())
-    np.savez_compressed(folder / "pet.npz", **public_pet())
+    np.savez_compressed(folder / "heads.npz", allow_pickle=False, **public_scans())
+    np.savez_compressed(folder / "pet.npz", allow_pickle=False, **public_pet())
 
 
 if __name__ == "__main__":

@@ -72,9 +72,7 @@ def frechet_distance(
     return max(0.0, float(distance))
 
 
-def precision_recall(
-    real: npt.ArrayLike, fake: npt.ArrayLike, k: int = 3
-) -> tuple[float, float]:
+def precision_recall(real: npt.ArrayLike, fake: npt.ArrayLike, k: int = 3) -> tuple[float, float]:
     """How much of ``fake`` looks real, and how much of ``real`` is covered by ``fake``.
 
     After Kynkäänniemi et al. (NeurIPS 2019): each sample of a set is the centre of a ball that
@@ -103,7 +101,11 @@ def precision_recall(
 
 
 def mode_collapse_report(
-    fake: npt.ArrayLike, real: npt.ArrayLike, source: npt.ArrayLike, train: npt.ArrayLike, k: int = 3
+    fake: npt.ArrayLike,
+    real: npt.ArrayLike,
+    source: npt.ArrayLike,
+    train: npt.ArrayLike,
+    k: int = 3,
 ) -> dict[str, Any]:
     """What a generator does wrong, if anything, judged by a sample of what it makes.
 

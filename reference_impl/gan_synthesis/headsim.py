@@ -137,7 +137,7 @@ def cover(heads: Heads, *tissues: int) -> npt.NDArray[np.float64]:
 
 
 def majority(heads: Heads) -> npt.NDArray[np.uint8]:
-    """The tissue that has most of each pixel, the one drawn later where two have half: [N, H, W]."""
+    """The tissue that has most of each pixel, the later code of equal ones: uint8 [N, H, W]."""
     shares = np.stack([cover(heads, tissue) for tissue in range(len(TISSUES))])
     return (len(TISSUES) - 1 - shares[::-1].argmax(axis=0)).astype(np.uint8)
 
@@ -221,7 +221,7 @@ def _head_outline(rng: np.random.Generator, angle: Array) -> Array:
 def _folds(rng: np.random.Generator, angle: Array) -> Array:
     """From -1 on a gyrus to 1 in a sulcus, along the cortex, at uneven distances."""
     count = int(rng.integers(9, 14))
-    phase = rng.uniform(0, 2 * np.pi)
+    phase: Array = np.full(angle.shape, rng.uniform(0, 2 * np.pi))
     for m in range(1, 4):
         phase = phase + rng.normal(0, 0.7) * np.cos(m * angle + rng.uniform(0, 2 * np.pi))
     return np.asarray(np.cos(count * angle + phase))
@@ -269,7 +269,7 @@ def _add_lesion(labels: Array, rng: np.random.Generator) -> None:
 
 
 def _eroded(mask: Array, steps: int) -> Array:
-    """Points of ``mask`` whose neighbours up to ``steps`` along both axes are in it; all if none."""
+    """Points of ``mask`` with ``steps`` points of it on all four sides; all of it if none has."""
     inner = mask.copy()
     for step in range(1, steps + 1):
         for axis in (0, 1):

@@ -147,7 +147,7 @@ def _drawn(name: str, number: int) -> Scans:
 
 
 def _unit(images: Array) -> npt.NDArray[np.float32]:
-    return images.astype(np.float32) / 255
+    return np.asarray(images.astype(np.float32) / 255)
 
 
 def warm() -> None:

@@ -3,14 +3,16 @@
 The discriminator's output is a *logit* of any shape, one number an image or one a patch. All
 losses are means over everything, so they do not depend on how many patches there are.
 
-| kind | discriminator | generator | source |
-|---|---|---|---|
-| ``nonsat`` | mean softplus(-r) + mean softplus(f) | mean softplus(-f) | Goodfellow et al., NeurIPS 2014 |
-| ``lsgan`` | mean (r - 1)^2 / 2 + mean f^2 / 2 | mean (f - 1)^2 / 2 | Mao et al., ICCV 2017 |
-| ``hinge`` | mean relu(1 - r) + mean relu(1 + f) | - mean f | Lim & Ye, 2017; Miyato et al., ICLR 2018 |
-| ``wgan`` | mean f - mean r | - mean f | Arjovsky et al., ICML 2017 |
+| kind | discriminator | generator |
+|---|---|---|
+| ``nonsat`` | mean softplus(-r) + mean softplus(f) | mean softplus(-f) |
+| ``lsgan`` | mean (r - 1)^2 / 2 + mean f^2 / 2 | mean (f - 1)^2 / 2 |
+| ``hinge`` | mean relu(1 - r) + mean relu(1 + f) | - mean f |
+| ``wgan`` | mean f - mean r | - mean f |
 
-with ``r`` the logits of real and ``f`` those of generated images.
+with ``r`` the logits of real and ``f`` those of generated images. Sources: ``nonsat`` Goodfellow et
+al., NeurIPS 2014; ``lsgan`` Mao et al., ICCV 2017; ``hinge`` Miyato et al., ICLR 2018; ``wgan``
+Arjovsky et al., ICML 2017.
 """
 
 from __future__ import annotations
@@ -21,13 +23,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["KINDS", "d_loss", "g_loss", "gradient_penalty", "r1"]
+__all__ = [
+    "KINDS",
+    "critic_loss",
+    "d_loss",
+    "g_loss",
+    "generator_loss",
+    "gradient_penalty",
+    "r1",
+]
 
 KINDS = ("nonsat", "lsgan", "hinge", "wgan")
 """The kinds of loss."""
 
 Critic = Callable[[Tensor], Tensor]
 """From images [B, C, H, W] to logits [B, ...]."""
+Conditional = Callable[[Tensor, Tensor], Tensor]
+"""From source and image [B, C, H, W] to logits [B, ...]."""
 
 
 def d_loss(real_logits: Tensor, fake_logits: Tensor, kind: str) -> Tensor:
@@ -76,6 +88,42 @@ def g_loss(fake_logits: Tensor, kind: str) -> Tensor:
     if kind in {"hinge", "wgan"}:
         return -fake_logits.mean()
     raise ValueError(f"there is no loss {kind!r}; choose one of {KINDS}")
+
+
+def critic_loss(
+    D: Conditional, source: Tensor, real: Tensor, fake: Tensor, kind: str = "hinge"
+) -> Tensor:
+    """Loss of a discriminator that sees the source; it does not reach what made ``fake``.
+
+    Args:
+        D: From source and image [B, C, H, W] to logits of any shape.
+        source: Source images [B, C, H, W].
+        real: Their true translations.
+        fake: Their generated translations; detached here.
+        kind: One of :data:`KINDS`.
+
+    Returns:
+        A scalar.
+    """
+    return d_loss(D(source, real), D(source, fake.detach()), kind)
+
+
+def generator_loss(
+    D: Conditional,
+    source: Tensor,
+    real: Tensor,
+    fake: Tensor,
+    kind: str = "hinge",
+    weight: float = 0.01,
+) -> Tensor:
+    """``mean |fake - real| + weight g_loss`` of a generator that is shown the truth.
+
+    The same arguments as those of :func:`critic_loss`, and the ``weight`` of the adversarial part.
+
+    Returns:
+        A scalar.
+    """
+    return functional.l1_loss(fake, real) + weight * g_loss(D(source, fake), kind)
 
 
 def gradient_penalty(

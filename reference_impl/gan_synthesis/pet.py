@@ -11,9 +11,7 @@ from scipy import ndimage
 __all__ = ["gaussian_psf", "thin_counts"]
 
 
-def thin_counts(
-    N: npt.ArrayLike, p: float, rng: np.random.Generator
-) -> npt.NDArray[np.int64]:
+def thin_counts(N: npt.ArrayLike, p: float, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """The scan that a dose of ``p`` would have given: each count is kept with probability ``p``.
 
     If ``N`` is Poisson with mean ``m``, binomial thinning is *exactly* Poisson with mean ``p m``,

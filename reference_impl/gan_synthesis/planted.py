@@ -147,5 +147,3 @@ def hallucinated(
         y, x = room[rng.integers(len(room))]
         pred[row, y : y + 5, x : x + 5] += 2 * delta
     return pred, guilty
-
-

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reference_impl.gan_synthesis.losses import d_loss, g_loss
+from reference_impl.gan_synthesis.losses import critic_loss, generator_loss
 from reference_impl.gan_synthesis.metrics import psnr
 from reference_impl.gan_synthesis.networks import PatchDiscriminator, UNetGenerator
 
@@ -77,12 +77,11 @@ def train_translator(
             source, target = (images[rows].flip(axes) for images in (sources, targets))
             fake = generator(source)
             discriminator.requires_grad_(True)
-            judged = discriminator(source, target), discriminator(source, fake.detach())
-            d_step(d_loss(*judged, "hinge"))
+            d_step(critic_loss(discriminator, source, target, fake))
             # The generator's loss needs the discriminator's judgement, not its weights' gradients.
             discriminator.requires_grad_(False)
-            l1 = functional.l1_loss(fake, target)
-            g_step(l1 + ADVERSARIAL * g_loss(discriminator(source, fake), "hinge"))
+            g_step(generator_loss(discriminator, source, target, fake, weight=ADVERSARIAL))
+            l1 = functional.l1_loss(fake.detach(), target)
             losses.append(l1.item())
             if time.monotonic() > deadline:
                 break
