@@ -1,4 +1,4 @@
-"""What the notebook on image synthesis needs beside PyTorch: figures, given parts, practice objects.
+"""What the notebook on image synthesis needs: figures, given parts, objects to practise on.
 
 This file is published with the notebook. It holds no answers. Images and their loaders are in
 ``scans.py``, the simulators in ``headsim.py`` and ``petsim.py``. The critics and
@@ -237,10 +237,10 @@ class ConvBlock(nn.Sequential):
     def __init__(self, cin: int, cout: int) -> None:
         """Make the six layers."""
         super().__init__(
-            nn.Conv2d(cin, cout, 3, padding=1, bias=False),
+            nn.Conv2d(cin, cout, 3, padding=1),
             nn.GroupNorm(4, cout),
             nn.ReLU(),
-            nn.Conv2d(cout, cout, 3, padding=1, bias=False),
+            nn.Conv2d(cout, cout, 3, padding=1),
             nn.GroupNorm(4, cout),
             nn.ReLU(),
         )

@@ -1,7 +1,7 @@
 """Counts are multiplied by the dose and rounded.
 
 question: q3
-caught_by: test_counts_are_counts, test_thinned_counts_are_poisson, test_kept_and_dropped_are_independent
+caught_by: test_thinned_counts_are_poisson, test_kept_and_dropped_are_independent
 """
 
 
