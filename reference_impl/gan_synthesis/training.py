@@ -20,7 +20,7 @@ __all__ = ["to_unit", "train_translator", "translate"]
 
 EPOCHS = 24
 BATCH = 8
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 5e-3
 ADVERSARIAL = 0.01
 """Weight of the adversarial loss beside the L1 loss."""
 
