@@ -23,6 +23,11 @@ from reference_impl.gan_synthesis.acquisition import Scans
 from reference_impl.secret import Secret
 
 __all__ = [
+    "HARD_PSNR_LEAST",
+    "PSNR_STEPS",
+    "RETRAINED_GAIN",
+    "SSIM_LEAST",
+    "SWAPPED_GAIN",
     "LesionSet",
     "Retraining",
     "TranslationSet",
@@ -31,6 +36,12 @@ __all__ = [
     "translation_set",
     "warm",
 ]
+
+PSNR_STEPS = Secret((26.3, 27.3), "PSNR that earns part of the credit, and all of it")
+SSIM_LEAST = Secret(0.88, "SSIM, at least")
+HARD_PSNR_LEAST = Secret(23.0, "PSNR in thin layers, at least")
+RETRAINED_GAIN = Secret(6.0, "gain in PSNR after training again, at least")
+SWAPPED_GAIN = Secret(0.0, "gain in PSNR after training on exchanged images, at most")
 
 Array = npt.NDArray[Any]
 

@@ -37,12 +37,13 @@ def test_contrasts_are_in_the_images_as_in_the_physics(heads):
 
 
 def test_air_has_the_rician_floor_of_its_protocol(heads):
-    far = headsim.cover(heads, AIR) == 1
-    far[:, 8:-8, 8:-8] = False
+    corners = np.zeros((64, 64), bool)  # far from the ringing of a truncated head
+    corners[np.ix_([*range(8), *range(-8, 0)], [*range(8), *range(-8, 0)])] = True
+    assert (headsim.cover(heads, AIR)[:, corners] == 1).all()
     for protocol in (LOW_T1W, HIGH_T1W):
         images = acquire(heads, protocol, np.random.default_rng(3))
         floor = protocol.sigma * np.sqrt(np.pi / 2)
-        assert images[far].mean() / 255 == pytest.approx(floor, rel=0.1)
+        assert images[:, corners].mean() / 255 == pytest.approx(floor, rel=0.1)
 
 
 def test_low_field_images_have_lost_half_of_kspace_and_high_field_ones_have_not(heads):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference_impl.gan_synthesis import hidden
+from reference_impl.gan_synthesis import hidden, training
 from reference_impl.gan_synthesis.metrics import psnr
 from reference_impl.secret import Secret
 
@@ -119,3 +119,17 @@ def test_the_swapped_twin_exchanges_what_is_learnt_from_and_not_what_is_judged()
         source, target = getattr(data, part)
         assert getattr(twin, part)[0] is target and getattr(twin, part)[1] is source
     assert twin.evaluation is data.evaluation
+
+
+def test_a_short_training_shows_whether_code_learns_from_what_it_is_given(monkeypatch):
+    monkeypatch.setattr(training, "EPOCHS", 5)
+    data = hidden.retraining_set()
+    judged, true = data.evaluation.source, data.evaluation.target.reveal()
+    gain = {}
+    for name, given in (("as it is", data), ("swapped", data.swapped())):
+        model = training.train_translator(given.train, given.val, 1, max_seconds=1e9)
+        made = training.translate(model, judged)
+        gain[name] = (psnr(made, true, 1.0) - psnr(judged, true, 1.0)).mean()
+    assert gain["as it is"] > hidden.RETRAINED_GAIN.reveal(), gain
+    assert gain["swapped"] < hidden.SWAPPED_GAIN.reveal(), gain
+    print(gain)

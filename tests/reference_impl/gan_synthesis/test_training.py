@@ -9,6 +9,8 @@ from reference_impl.gan_synthesis.metrics import psnr
 from reference_impl.gan_synthesis.networks import UNetGenerator
 from reference_impl.gan_synthesis.training import train_translator, translate
 
+FOREVER = 1e9
+
 
 def smooth(n, seed=0):
     """Images 16 x 16 of a few random waves, and their negatives."""
@@ -22,7 +24,7 @@ def smooth(n, seed=0):
 
 @pytest.fixture(scope="module")
 def trained():
-    return train_translator(smooth(48), smooth(8, 1), seed=3)
+    return train_translator(smooth(48), smooth(8, 1), seed=3, max_seconds=FOREVER)
 
 
 def test_training_learns_the_translation(trained):
@@ -40,7 +42,9 @@ def test_history_has_an_entry_for_each_epoch_and_the_validation_psnr(trained):
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(monkeypatch):
     monkeypatch.setattr(training, "EPOCHS", 2)
-    one, again, other = (train_translator(smooth(16), smooth(4, 1), s) for s in (0, 0, 1))
+    one, again, other = (
+        train_translator(smooth(16), smooth(4, 1), s, max_seconds=FOREVER) for s in (0, 0, 1)
+    )
     for a, b in zip(one.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
     assert any(
@@ -52,14 +56,16 @@ def test_bytes_and_floats_are_the_same_images(monkeypatch):
     monkeypatch.setattr(training, "EPOCHS", 1)
     coded = [np.rint(255 * x).astype(np.uint8) for x in smooth(16)]
     floats = [x.astype(np.float32) / 255 for x in coded]
-    one, other = (train_translator(pair, pair, 0) for pair in (coded, floats))
+    one, other = (train_translator(pair, pair, 0, max_seconds=FOREVER) for pair in (coded, floats))
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-5)
 
 
 def test_validation_images_are_never_learnt_from(monkeypatch):
     monkeypatch.setattr(training, "EPOCHS", 2)
-    one, other = (train_translator(smooth(16), smooth(4, s), 0) for s in (1, 2))
+    one, other = (
+        train_translator(smooth(16), smooth(4, s), 0, max_seconds=FOREVER) for s in (1, 2)
+    )
     for a, b in zip(one.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
 
