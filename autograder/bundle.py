@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -57,10 +58,29 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     points: float
     written: bool = False
     all_or_nothing: bool = False
+    requires: list[str] = []
+    """Earlier questions without which its hidden tests mean nothing; see :func:`lacking`."""
     tests: list[TestEntry] = []
     rubric: list[RubricItem] = []
     prompt: str = ""
     """For written questions: the prompt's Markdown."""
+
+    @property
+    def smoke_test(self) -> str:
+        """The name of its first public test, on which other questions may depend; or ``""``."""
+        return next((test.name for test in self.tests if not test.hidden), "")
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of trained weights, and what its tests earn where the notebook trains instead."""
+
+    file: str
+    """One of the expected files."""
+    question: str
+    tests: list[str]
+    """Tests of the question that rest on the file."""
+    credit: float
+    """Share of their points that these tests earn if the file was not handed in."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +101,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Public modules beside the notebook whose public classes tests may create in room S."""
     expected_files: list[str] = []
     """Files students hand in beside the notebook (weights)."""
+    checkpoints: list[Checkpoint] = []
+    """What tests that rest on an expected file earn without it; full points if not listed."""
     public_files: list[str] = []
     """Files beside the student notebook, by path relative to it; put into room S by the grader."""
     hidden_feedback: Visibility = Visibility.HIDDEN
@@ -94,9 +116,36 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return [question for question in self.questions if not question.written]
 
     @property
+    def requires(self) -> dict[str, list[str]]:
+        """The questions that each question builds on, of those that build on any."""
+        return {q.name: q.requires for q in self.autograded if q.requires}
+
+    @property
     def possible(self) -> float:
         """Points of the autograded questions together."""
         return sum(question.points for question in self.autograded)
+
+
+def lacking(question: str, requires: Mapping[str, Sequence[str]], failed: Collection[str]) -> str:
+    """The question in ``failed`` that ``question`` builds on, directly or by way of others.
+
+    Args:
+        question: Its name.
+        requires: The questions that each question builds on, by its name.
+        failed: Questions whose smoke test, their first public test, was not passed.
+
+    Returns:
+        The first such question, or ``""`` if there is none.
+    """
+    seen, left = {question}, list(requires.get(question, ()))
+    while left:
+        name = left.pop(0)
+        if name in failed:
+            return name
+        if name not in seen:
+            seen.add(name)
+            left += requires.get(name, ())
+    return ""
 
 
 class Bundle:

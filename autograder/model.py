@@ -14,6 +14,7 @@ class Status(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
+    """Not asked: a question that this one builds on did not pass its smoke test."""
     ERROR = "error"
     TIMEOUT = "timeout"
     MEMORY = "memory"

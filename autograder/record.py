@@ -6,7 +6,9 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.bundle import Manifest, Question
+import msgspec
+
+from autograder.bundle import Checkpoint, Manifest, Question, lacking
 from autograder.executed import executed
 from autograder.model import (
     Limit,
@@ -126,7 +128,9 @@ class Record:
 
     def hear_test(self, tested: packets.Tested) -> None:
         """Note an outcome that T reports."""
-        if tested.died:
+        if self._cause(tested) or tested.status is Status.SKIPPED:
+            tested = self._skipped(tested)
+        elif tested.died:
             if self._stopped or self._memory_short:
                 status = self._stopped or (Status.MEMORY, self._sentence(Limit.MEMORY, ""))
                 tested = packets.Tested(tested.question, tested.test, *status, tested.seconds)
@@ -138,6 +142,38 @@ class Record:
             tested = packets.Tested(tested.question, tested.test, *status, tested.seconds)
         self._memory_short = False
         self._tested[tested.question, tested.test] = tested
+
+    def _cause(self, tested: packets.Tested) -> str:
+        """The question because of which this test is not to be asked, if there is one."""
+        hidden = any(
+            test.name == tested.test and test.hidden
+            for question in self._manifest.autograded
+            if question.name == tested.question
+            for test in question.tests
+        )
+        return self._lacking(tested.question) if hidden else ""
+
+    def _lacking(self, question: str) -> str:
+        return lacking(question, self._manifest.requires, self._failed_smoke_tests())
+
+    def _failed_smoke_tests(self) -> set[str]:
+        """The questions whose first public test was judged and not passed."""
+        smoke = {q.name: q.smoke_test for q in self._manifest.autograded if q.smoke_test}
+        found = {name: self._tested.get((name, test)) for name, test in smoke.items()}
+        return {name for name, one in found.items() if one and one.status != Status.PASSED}
+
+    def _skipped(self, tested: packets.Tested) -> packets.Tested:
+        """What T skipped must be skipped, and what must be skipped T must not have asked."""
+        cause = self._cause(tested)
+        if cause and tested.status is Status.SKIPPED:
+            message = (
+                f"Skipped: this question builds on {cause}, whose first check did not pass. "
+                f"Mend {cause} first."
+            )
+            return packets.Tested(tested.question, tested.test, Status.SKIPPED, message, 0.0)
+        did = "asked a test that was to be skipped" if cause else "skipped a test without a reason"
+        message = f"room T {did}"
+        return packets.Tested(tested.question, tested.test, Status.GRADER_ERROR, message, 0.0)
 
     def _met_before(self, question: str) -> tuple[Limit, int] | None:
         """The limit, and its cell, because of which the question's names may be missing."""
@@ -177,14 +213,34 @@ class Record:
             if record.lost and not explained:
                 place, end = self._place(index), death(record.lost.code)
                 remarks.append(f"Your code in {place} {end}; that cell was left out.")
+        remarks += self._skips()
         if self._stopped and not any(limit is Limit.CPU for limit, _ in self._met):
             remarks.append(self._stopped[1])
         return remarks[:_NOTES_LIMIT]
 
+    def _skips(self) -> list[str]:
+        remarks = []
+        for question in self._manifest.autograded:
+            tests = [t for t in question.tests if self._was_skipped(question.name, t.name)]
+            if tests:
+                cause, checks = self._lacking(question.name), "checks" if tests[1:] else "check"
+                remarks.append(
+                    f"Question {question.name} builds on {cause}, whose first check did not pass: "
+                    f"{len(tests)} further {checks} of {question.name} "
+                    f"{'were' if tests[1:] else 'was'} skipped and earned no points. "
+                    f"Mend {cause} first."
+                )
+        return remarks
+
+    def _was_skipped(self, question: str, test: str) -> bool:
+        found = self._tested.get((question, test))
+        return found is not None and found.status is Status.SKIPPED
+
     def outcome(self, isolation: str, lacking: list[str], seconds: float, retrained: bool,
                 log: str) -> Outcome:  # fmt: skip
         """The verdict and all that goes with it."""
-        questions = {q.name: self._judge(q) for q in self._manifest.autograded}
+        missing = self._missing(retrained)
+        questions = {q.name: self._judge(q, missing) for q in self._manifest.autograded}
         ours = any(t.status == Status.GRADER_ERROR for q in questions.values() for t in q.tests)
         verdict = Verdict(
             student=self._submission.student.key,
@@ -198,7 +254,7 @@ class Record:
             seconds=round(seconds, 3),
             questions=questions,
             message="Room T did not judge every test: look at log.txt." if ours else "",
-            remarks=self._remarks(),
+            remarks=[*self._remarks(), *map(self._credit_remark, missing)],
             notes=[*self.notes, *self._cell_notes()],
             source=self._submission.source,
             attempt=self._submission.attempt,
@@ -211,10 +267,45 @@ class Record:
         notebook = executed(self._notebook, results)
         return Outcome(verdict=verdict, executed=notebook, log=log, artefacts=self.files)
 
-    def _judge(self, question: Question) -> QuestionVerdict:
-        tests = [
-            self._test(question, entry.name, entry.points, entry.hidden) for entry in question.tests
+    def _missing(self, retrained: bool) -> list[Checkpoint]:
+        """The checkpoints that were not handed in, or not so that the notebook could use them.
+
+        The bytes of a file are compared and never read: a file that the notebook could not load
+        was trained afresh and written over. One that staff took away is not missing.
+        """
+        given, made = self._submission.files, self.files
+        return [
+            one
+            for one in self._manifest.checkpoints
+            if one.file not in given
+            or (not retrained and made.get(one.file, given[one.file]) != given[one.file])
         ]
+
+    def _credit_remark(self, checkpoint: Checkpoint) -> str:
+        file, handed_in = checkpoint.file, checkpoint.file in self._submission.files
+        why = (
+            f"{file} was handed in, but the notebook wrote it anew here instead of loading it"
+            if handed_in
+            else f"{file} was not handed in"
+        )
+        return (
+            f"{why}: the checks of question {checkpoint.question} that rest on it earn at most "
+            f"{checkpoint.credit:.0%} of their points."
+        )
+
+    def _judge(self, question: Question, missing: list[Checkpoint]) -> QuestionVerdict:
+        tests = []
+        for entry in question.tests:
+            test = self._test(question, entry.name, entry.points, entry.hidden)
+            credit = min(
+                (
+                    one.credit
+                    for one in missing
+                    if one.question == question.name and entry.name in one.tests
+                ),
+                default=1.0,
+            )
+            tests.append(msgspec.structs.replace(test, points=round(test.points * credit, 6)))
         score = sum(test.points for test in tests)
         if question.all_or_nothing and any(test.status != Status.PASSED for test in tests):
             score = 0.0

@@ -32,6 +32,7 @@ from autograder.model import (
 from autograder.text import clean, escaped, stripped
 
 OUR_FAULT = "This could not be graded through no fault of yours; the course staff will see to it."
+SKIPPED = "Skipped: a question that this one builds on did not pass its first check."
 _LATER = {
     Visibility.HIDDEN: "are not shown",
     Visibility.AFTER_DUE_DATE: "are shown after the due date",
@@ -147,6 +148,8 @@ def _entry(
     }
     if not test.hidden:
         entry["output"] = _output(test)
+    elif test.status is Status.SKIPPED:  # public checks alone decide it
+        entry["output"] = SKIPPED
     elif feedback is not Visibility.HIDDEN:
         failed = test.status is not Status.PASSED
         entry["output"] = known.failure_message if known and failed else ""
@@ -159,7 +162,7 @@ def _output(test: TestVerdict) -> str:
         Status.GRADER_ERROR: OUR_FAULT,
         Status.TIMEOUT: "It did not end in time.",
         Status.MEMORY: "It needed more memory than there is.",
-        Status.SKIPPED: "It was not run.",
+        Status.SKIPPED: SKIPPED,
     }
     return said.get(test.status, clean(test.message))
 

@@ -343,8 +343,9 @@ class _Attempt:
     def _judge(self, room: Room, court: Room, lines: list[socket.socket]) -> None:
         self.record.begin_judging()
         job = packets.Judge(
-            self._submission.student.key, self._names, self._limits.question_seconds
-        )
+            self._submission.student.key, self._names, self._limits.question_seconds,
+            self._manifest.requires,
+        )  # fmt: skip
         try:
             packets.send(court.control, job, [line.fileno() for line in lines])
         except OSError:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from autograder.model import Status
 from autograder.text import one_line
 
 if TYPE_CHECKING:
@@ -88,11 +89,20 @@ def class_table(verdicts: Iterable[Verdict], manifest: Manifest) -> Table:
 
 def _cell(verdict: Verdict, question: str) -> str:
     found = verdict.questions.get(question)
-    return f"{found.score:g}" if found else "–"
+    if found is None:
+        return "–"
+    skipped = any(test.status is Status.SKIPPED for test in found.tests)
+    return f"{found.score:g}{' ↷' if skipped else ''}"
 
 
 def _remark(verdict: Verdict) -> str:
     remarks = [*(["late"] if verdict.late else []), *([verdict.message] if verdict.message else [])]
+    skipped = [
+        name
+        for name, question in verdict.questions.items()
+        if any(test.status is Status.SKIPPED for test in question.tests)
+    ]
+    remarks += [f"↷ skipped: {', '.join(skipped)}"] if skipped else []
     remarks += verdict.notes[:2]
     if len(verdict.notes) > 2:
         remarks.append(f"and {len(verdict.notes) - 2} more")

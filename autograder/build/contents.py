@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from autograder.build.lint import prompt_of
 from autograder.build.testcell import MasterTest, label_of
-from autograder.bundle import Manifest, Question, RubricItem, TestEntry, sha256
+from autograder.bundle import Checkpoint, Manifest, Question, RubricItem, TestEntry, sha256
 
 if TYPE_CHECKING:
     from otter.test_files.exception_test import ExceptionTestFile
@@ -39,7 +39,7 @@ def read_questions(
         else:
             wanted = tests[question.name]
             file = _check_test_file(master, question, wanted, files[question.name])
-            questions.append(_autograded(question, file))
+            questions.append(_autograded(sources, question, file))
     return questions
 
 
@@ -80,6 +80,10 @@ def make_manifest(
         hidden_feedback=sources.hidden_feedback,
         helpers=recipe.helpers,
         expected_files=recipe.expected_files,
+        checkpoints=[
+            Checkpoint(file=file, question=table.question, tests=table.tests, credit=table.credit)
+            for file, table in recipe.checkpoint.items()
+        ],
         public_files=sorted(set(student) & _files(archive) - PAPERS),
         hashes={archive_name(name): sha256(archive), **hashes},
     )
@@ -115,7 +119,7 @@ def _check_test_file(
     return file
 
 
-def _autograded(question: master.Question, file: ExceptionTestFile) -> Question:
+def _autograded(sources: Sources, question: master.Question, file: ExceptionTestFile) -> Question:
     tests = [
         TestEntry(
             name=case.body.test_func.__name__,
@@ -130,6 +134,7 @@ def _autograded(question: master.Question, file: ExceptionTestFile) -> Question:
         name=question.name,
         points=round(sum(test.points for test in tests), 6),
         all_or_nothing=bool(question.config.get("all_or_nothing", False)),
+        requires=sources.recipe.requires.get(question.name, []),
         tests=tests,
     )
 

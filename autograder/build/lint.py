@@ -39,6 +39,8 @@ def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
             _check_secrets(master, found)
             tests[question.name] = found
     _check_rubrics(sources, master)
+    _check_requires(sources, master, tests)
+    _check_checkpoints(sources, tests)
     check_answers(master)
     return tests
 
@@ -155,6 +157,41 @@ def _check_rubrics(sources: Sources, master: Master) -> None:
     for name in sources.recipe.rubric:
         if name not in written:
             raise sources.error(f"rubric.{name}: the master has no written question {name}.")
+
+
+def _check_requires(sources: Sources, master: Master, tests: dict[str, list[MasterTest]]) -> None:
+    order = [question.name for question in master.questions if not question.written]
+    for name, wanted in sources.recipe.requires.items():
+        for other in [name, *wanted]:
+            if other not in order:
+                problem = f"requires.{name}: the master has no autograded question {other}."
+                raise sources.error(problem)
+        for other in wanted:
+            if order.index(other) >= order.index(name):
+                problem = (
+                    f"requires.{name}: {other} does not come before {name} in the master, and a "
+                    "question can only build on earlier ones (nothing may go round in a circle)."
+                )
+                raise sources.error(problem)
+            if all(test.hidden for test in tests[other]):
+                raise sources.error(
+                    f"requires.{name}: {other} has no public test, whose outcome would decide "
+                    f"whether {name} can be asked."
+                )
+
+
+def _check_checkpoints(sources: Sources, tests: dict[str, list[MasterTest]]) -> None:
+    for file, table in sources.recipe.checkpoint.items():
+        where = f'checkpoint."{file}"'
+        if file not in sources.recipe.expected_files:
+            raise sources.error(f"{where}: {file} is not among expected_files.")
+        if table.question not in tests:
+            problem = f"{where}: the master has no autograded question {table.question}."
+            raise sources.error(problem)
+        known = [test.name for test in tests[table.question]]
+        for name in table.tests:
+            if name not in known:
+                raise sources.error(f"{where}: {table.question} has no test {name}.")
 
 
 def prompt_of(question: Question) -> str:

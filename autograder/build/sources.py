@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -18,6 +18,14 @@ class Criterion(RubricItem, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One ``[[rubric.QUESTION]]`` table."""
 
 
+class CheckpointTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ``[checkpoint."FILE"]`` table."""
+
+    question: str
+    tests: Annotated[list[str], msgspec.Meta(min_length=1)]
+    credit: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``assignment.toml``: what otter has no place for."""
 
@@ -28,6 +36,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     limits: dict[str, float] = {}
     feedback: dict[str, str] = {}
     rubric: dict[str, list[Criterion]] = {}
+    requires: dict[str, list[str]] = {}
+    """The questions that a question builds on."""
+    checkpoint: dict[str, CheckpointTable] = {}
+    """What tests that rest on an expected file earn if it was not handed in, by its name."""
     given: list[str] = []
     """Functions and classes of public modules that share code with hidden ones on purpose."""
 

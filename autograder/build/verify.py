@@ -16,7 +16,7 @@ from autograder.build.compose import Built, compose
 from autograder.build.mutant import Mutant, read_mutants
 from autograder.build.publish import publish
 from autograder.build.sources import Sources
-from autograder.bundle import Bundle, Manifest, Question
+from autograder.bundle import Bundle, Manifest, Question, lacking
 from autograder.model import (
     Outcome,
     QuestionVerdict,
@@ -114,6 +114,11 @@ def _claims(sources: Sources, built: Built) -> list[_Claim]:
         ("solution", solution, weights, full, _Judge(manifest).full),
         ("student notebook", built.student_notebook, {}, zero, _Judge(manifest).zero),
     ]
+    if manifest.checkpoints:
+        points = sum(_Judge(manifest).credited().values())
+        less = f"{points:g} points: it trains, and credit is reduced"
+        reduced = _Judge(manifest).reduced
+        subjects.insert(1, ("solution without weights", solution, {}, less, reduced))
     for mutant in read_mutants(sources.mutants, manifest):
         judge = _Judge(manifest, mutant).caught
         caught = f"{mutant.question} fails {', '.join(mutant.caught_by)}; all else is full"
@@ -164,6 +169,31 @@ class _Judge:
     def full(self, found: dict[str, QuestionVerdict]) -> str:
         return _listed(_lost(question, found) for question in self.manifest.autograded)
 
+    def credited(self) -> dict[str, float]:
+        """What each question earns in full where no weights were handed in."""
+        credits = {
+            (one.question, test): one.credit
+            for one in sorted(self.manifest.checkpoints, key=lambda one: -one.credit)
+            for test in one.tests
+        }
+        return {
+            question.name: sum(
+                test.points * credits.get((question.name, test.name), 1.0)
+                for test in question.tests
+            )
+            for question in self.manifest.autograded
+        }
+
+    def reduced(self, found: dict[str, QuestionVerdict]) -> str:
+        wrong = []
+        for question in self.manifest.autograded:
+            verdict, wanted = found.get(question.name), self.credited()[question.name]
+            if verdict is None or any(test.status != Status.PASSED for test in verdict.tests):
+                wrong.append(_lost(question, found))
+            elif abs(verdict.score - wanted) > TOLERANCE:
+                wrong.append(f"{question.name} has {verdict.score:g} points, not {wanted:g}")
+        return _listed(wrong)
+
     def zero(self, found: dict[str, QuestionVerdict]) -> str:
         return _listed(_earned(question, found) for question in self.manifest.autograded)
 
@@ -171,12 +201,24 @@ class _Judge:
         mutant = self.mutant
         if mutant is None:
             return ""
-        others = [q for q in self.manifest.autograded if q.name != mutant.question]
+        # what builds on the question may be skipped; nothing else may suffer
+        others = [
+            question
+            for question in self.manifest.autograded
+            if question.name != mutant.question
+            and not (lacking(question.name, self.manifest.requires, {mutant.question})
+                     and _only_skipped(found.get(question.name)))
+        ]  # fmt: skip
         verdict = found.get(mutant.question)
         statuses = {test.name: test.status for test in verdict.tests} if verdict else {}
         escaped = [name for name in mutant.caught_by if statuses.get(name) not in CAUGHT]
         survived = [f"{name} {_status(statuses, name)}" for name in escaped]
         return _listed([*survived, *(_lost(question, found) for question in others)])
+
+
+def _only_skipped(verdict: QuestionVerdict | None) -> bool:
+    left = {Status.PASSED, Status.SKIPPED}
+    return verdict is not None and all(test.status in left for test in verdict.tests)
 
 
 def _status(statuses: dict[str, Status], name: str) -> str:

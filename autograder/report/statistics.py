@@ -25,7 +25,7 @@ WORDS = {
 }
 SIGNS = {
     "full": "✓", "part": "◐", "none": "✗", "time": "⏱", "memory": "▲", "error": "✗",
-    "grader": "!", "not graded": "–",
+    "grader": "!", "skipped": "↷", "not graded": "–",
 }  # fmt: skip
 """Signs of the states a question can be in, by the word that always stands beside them."""
 
@@ -164,13 +164,14 @@ def questions(verdicts: Sequence[Verdict], manifest: Manifest) -> list[QuestionL
 def failures(verdicts: Sequence[Verdict], limit: int = 40) -> list[Failure]:
     """Group what went wrong by test and message, the most frequent first.
 
-    Messages that differ in numbers and addresses only are one group, shown by its first.
+    Messages that differ in numbers and addresses only are one group, shown by its first. What
+    was skipped did not go wrong.
     """
     groups: defaultdict[tuple[str, str, str], list[tuple[Verdict, TestVerdict]]] = defaultdict(list)
     for verdict in _graded(verdicts):
         for name, question in verdict.questions.items():
             for test in question.tests:
-                if test.status is not Status.PASSED:
+                if test.status not in {Status.PASSED, Status.SKIPPED}:
                     groups[name, test.name, _signature(test)].append((verdict, test))
     ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     return [_failure(name, members) for (name, _, _), members in ranked[:limit]]
@@ -218,6 +219,8 @@ def _state(verdict: QuestionVerdict | None) -> str:
     for status, word in ((Status.TIMEOUT, "time"), (Status.MEMORY, "memory")):
         if status in statuses:
             return word
+    if Status.SKIPPED in statuses:
+        return "skipped"
     if verdict.score > 0:
         return "part"
     return "error" if Status.ERROR in statuses else "none"

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from otter.test_files.exception_test import ExceptionTestFile
 
 from autograder import coursekit
+from autograder.bundle import lacking
 from autograder.model import Status
 from autograder.places import place
 from autograder.seal.handles import (
@@ -66,10 +68,26 @@ def main() -> None:
         Bench(control, question, socket.socket(fileno=line), job.question_seconds)
         for question, line in zip(job.questions, lines, strict=True)
     ]
-    for hidden in (False, True):
-        for bench in benches:
-            bench.judge(hidden)
+    judge(benches, job.requires)
     packets.send(control, packets.Finished())
+
+
+def judge(benches: Sequence[Bench], requires: Mapping[str, Sequence[str]]) -> None:
+    """Run the public tests of all questions, then the hidden ones of those that can stand.
+
+    Hidden tests of a question are skipped where a question that it builds on did not pass its
+    smoke test: they would say again what is known.
+
+    Args:
+        benches: One for each question, in order.
+        requires: The questions that a question builds on, of those that build on any.
+    """
+    failed = {bench.question for bench in benches if not bench.judge(hidden=False)}
+    for bench in benches:
+        if lacking(bench.question, requires, failed):
+            bench.skip()
+        else:
+            bench.judge(hidden=True)
 
 
 class Bench:
@@ -88,28 +106,47 @@ class Bench:
     def __init__(
         self, control: socket.socket, question: str, line: socket.socket, seconds: float
     ) -> None:
-        self._control, self._question, self._seconds = control, question, seconds
+        self.question = question
+        self._control, self._seconds = control, seconds
         self._deadline = 0.0
         self._link = Link(line, lambda: self._deadline)
 
-    def judge(self, hidden: bool) -> None:
-        """Run the hidden or the public tests in order and report each."""
-        cases = [case for case in _tests[self._question].test_cases if case.hidden == hidden]
-        packets.send(self._control, packets.Judging(self._question))
+    def judge(self, hidden: bool) -> bool:
+        """Run the hidden or the public tests in order and report each.
+
+        Returns:
+            Whether the first was passed, or there is none.
+        """
+        cases = self._cases(hidden)
+        packets.send(self._control, packets.Judging(self.question))
         self._deadline = time.monotonic() + self._seconds
         signal.setitimer(signal.ITIMER_REAL, self._seconds + 1)
-        for case in cases:
-            self._report(case.body)
+        outcomes = [self._report(case.body) for case in cases]
         signal.setitimer(signal.ITIMER_REAL, 0)
         if hidden:
             self._link.close()
+        return all(outcome is Status.PASSED for outcome in outcomes[:1])
 
-    def _report(self, test: Any) -> None:
+    def skip(self) -> None:
+        """Report the hidden tests as skipped; nothing is asked."""
+        packets.send(self._control, packets.Judging(self.question))
+        for case in self._cases(hidden=True):
+            name = case.body.test_func.__name__
+            packets.send(
+                self._control, packets.Tested(self.question, name, Status.SKIPPED, "", 0.0)
+            )
+        self._link.close()
+
+    def _cases(self, hidden: bool) -> list[Any]:
+        return [case for case in _tests[self.question].test_cases if case.hidden == hidden]
+
+    def _report(self, test: Any) -> Status:
         started = time.monotonic()
         tested = _run(test, self._link)
-        tested.question = self._question
+        tested.question = self.question
         tested.seconds = time.monotonic() - started
         packets.send(self._control, tested)
+        return tested.status
 
 
 def _run(test: Any, link: Link) -> packets.Tested:

@@ -156,6 +156,8 @@ class Judge(_Packet):
     student: str
     questions: list[str]
     question_seconds: float
+    requires: dict[str, list[str]] = {}
+    """The questions that a question builds on, of those that build on any."""
 
 
 class Judging(_Packet):

@@ -89,6 +89,15 @@ def test_public_comes_first(f, asked):
     import builtins
     builtins.seen = [*getattr(builtins, "seen", []), "counts_too"]
 '''),
+    "upon": (2, '''
+@test_case(points=1, hidden=False)
+def test_shown(g):
+    assert g(1) is None
+
+@test_case(points=1, hidden=True)
+def test_asks_nothing_if_skipped(g):
+    assert g(2) is None
+'''),
     "all": (2, '''
 @test_case(points=1, hidden=True)
 def test_good(f):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from autograder.bundle import Bundle
+from autograder.bundle import Bundle, lacking
 from autograder.errors import BundleError
 
 
@@ -72,3 +72,25 @@ def test_tests_that_were_changed_after_the_build_are_refused(course: Any) -> Non
         file.write(b"x")
     with pytest.raises(BundleError, match="was changed since the build"):
         Bundle(made.folder)
+
+
+@pytest.mark.parametrize(
+    ("question", "failed", "cause"),
+    [
+        ("q4", {"q1"}, "q1"),
+        ("q3", {"q1"}, "q1"),
+        ("q3", {"q1", "q2"}, "q2"),
+        ("q3", {"q3", "q5"}, ""),
+        ("q1", {"q1"}, ""),
+        ("q5", {"q1", "q2", "q3"}, ""),
+    ],
+)
+def test_a_question_lacks_what_it_builds_on_directly_or_by_way_of_others(
+    question: str, failed: set[str], cause: str
+) -> None:
+    requires = {"q2": ["q1"], "q3": ["q2"], "q4": ["q5", "q3"]}
+    assert lacking(question, requires, failed) == cause
+
+
+def test_a_circle_ends() -> None:
+    assert lacking("q1", {"q1": ["q2"], "q2": ["q1"]}, {"q3"}) == ""

@@ -8,7 +8,7 @@ import pytest
 
 from autograder.engine import Engine, Settings, environment
 from autograder.errors import IsolationError, RoomError
-from autograder.model import Limits, Standing, Student, Submission
+from autograder.model import Limits, Standing, Status, Student, Submission
 from autograder.room.host import Warm
 from autograder.room.walls import ALL, NEXT_TO_NONE, WITHOUT_NAMESPACES, Wall, level
 from autograder.supervisor import Interrupted
@@ -274,3 +274,21 @@ def test_a_kernel_without_landlock_needs_the_risk_named(
         Engine(course.bundle(), Settings(secret="s"))
     with Engine(course.bundle(), Settings(secret="s", accept="A-")) as engine:
         assert engine.isolation == "A-"
+
+
+def test_a_question_that_builds_on_a_failed_smoke_test_is_skipped_in_rooms(
+    rooms: Any, question: Callable[..., Any], read_notebook: Callable[[str], bytes]
+) -> None:
+    bundle = rooms.course.bundle(
+        "q1", question("upon", requires=["q1"]), question("q2", requires=["upon"])
+    )
+    right, wrong = (read_notebook("perfect").replace(b"x + 1", one) for one in (b"x + 1", b"x"))
+    for data, skipped, score in [(right, [], 8), (wrong, ["upon", "q2"], 1)]:
+        verdict = rooms.grade(data, bundle).verdict
+        found = [
+            name
+            for name, one in verdict.questions.items()
+            if any(test.status is Status.SKIPPED for test in one.tests)
+        ]
+        assert (verdict.status, found, verdict.score) == (Standing.GRADED, skipped, score)
+        assert len(verdict.remarks) == len(skipped)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from autograder.bundle import Checkpoint
 from autograder.model import Limit, Limits, Outcome, Standing, Status
 from autograder.notebook import read
 from autograder.record import Record
@@ -287,6 +288,103 @@ def test_a_test_that_was_not_judged_scores_nobody(make: Make) -> None:
     verdict = outcome_of(record).verdict
     assert (verdict.status, verdict.score) == (Standing.GRADER_ERROR, 0)
     assert verdict.message == "Room T did not judge every test: look at log.txt."
+
+
+@pytest.fixture
+def dependent(course: Any, question: Any, hand_in: Any, read_notebook: Any) -> Record:
+    """A record in which q2 builds on q1, whose smoke test is ``test_one_more``."""
+    manifest = course.bundle("q1", question("q2", requires=["q1"])).manifest
+    data = read_notebook("perfect")
+    return Record(manifest, LIMITS, hand_in(data), read(data))
+
+
+FAILS = {"status": Status.FAILED, "message": "expected 2"}
+SKIPPED = {"status": Status.SKIPPED, "message": "canary"}
+
+
+def test_what_builds_on_a_failed_smoke_test_is_skipped_and_told_why(dependent: Record) -> None:
+    outcome = judged(dependent, test_one_more=FAILS, test_refuses_negative_numbers=SKIPPED)
+    assert found(outcome)[NEGATIVE[1]] == (
+        Status.SKIPPED,
+        "Skipped: this question builds on q1, whose first check did not pass. Mend q1 first.",
+    )
+    assert found(outcome)[HIDDEN][0] is Status.PASSED
+    assert outcome.verdict.status is Standing.GRADED and outcome.verdict.score == 3
+    assert outcome.verdict.remarks == [
+        "Question q2 builds on q1, whose first check did not pass: 1 further check of q2 was "
+        "skipped and earned no points. Mend q1 first."
+    ]
+
+
+def test_room_t_may_skip_nothing_without_a_failed_smoke_test(dependent: Record) -> None:
+    outcome = judged(dependent, test_arrays=FAILS, test_refuses_negative_numbers=SKIPPED)
+    assert found(outcome)[NEGATIVE[1]] == (
+        Status.GRADER_ERROR, "room T skipped a test without a reason",
+    )  # fmt: skip
+    assert outcome.verdict.status is Standing.GRADER_ERROR
+
+
+def test_room_t_may_not_ask_what_is_to_be_skipped(dependent: Record) -> None:
+    outcome = judged(dependent, test_one_more=FAILS)
+    assert found(outcome)[NEGATIVE[1]] == (
+        Status.GRADER_ERROR, "room T asked a test that was to be skipped",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["test_one_more", HIDDEN])
+def test_room_t_may_not_skip_the_question_itself(dependent: Record, name: str) -> None:
+    outcome = judged(dependent, **{name: SKIPPED})
+    assert found(outcome)[name][0] is Status.GRADER_ERROR
+
+
+FILE, ANEW = "weights.bin", b"trained here"
+CHECKPOINT = Checkpoint(file=FILE, question="q1", tests=[HIDDEN], credit=0.8)
+REST = "the checks of question q1 that rest on it earn at most 80% of their points."
+NOT_HANDED_IN = f"{FILE} was not handed in: {REST}"
+WRITTEN_ANEW = (
+    f"{FILE} was handed in, but the notebook wrote it anew here instead of loading it: {REST}"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "made", "retrained", "points", "remarks"),
+    [
+        (None, ANEW, False, 2.4, [NOT_HANDED_IN]),
+        (None, None, False, 2.4, [NOT_HANDED_IN]),
+        (None, ANEW, True, 2.4, [NOT_HANDED_IN]),
+        (b"by hand", b"by hand", False, 3, []),
+        (b"by hand", None, False, 3, []),
+        (b"", ANEW, False, 2.4, [WRITTEN_ANEW]),
+        (b"cut off", ANEW, False, 2.4, [WRITTEN_ANEW]),
+        (b"by hand", ANEW, True, 3, []),
+    ],
+)
+def test_what_rests_on_weights_earns_less_where_they_were_not_handed_in(
+    course: Any, hand_in: Any, read_notebook: Any,
+    given: bytes | None, made: bytes | None, retrained: bool, points: float, remarks: list[str],
+) -> None:  # fmt: skip
+    data = read_notebook("perfect")
+    submission = hand_in(data, files={} if given is None else {FILE: given})
+    manifest = course.bundle(checkpoints=[CHECKPOINT]).manifest
+    record = Record(manifest, LIMITS, submission, read(data))
+    if made is not None:
+        record.files[FILE] = made
+    judged(record)
+    verdict = record.outcome("A", [], 2.0, retrained=retrained, log="").verdict
+    one_more, arrays = verdict.questions["q1"].tests
+    assert (one_more.points, arrays.points, arrays.possible) == (1, points, 3)
+    assert arrays.status is Status.PASSED and verdict.score == 3 + points
+    assert verdict.remarks == remarks
+
+
+def test_less_credit_gives_nothing_to_a_test_that_failed(
+    course: Any, hand_in: Any, read_notebook: Any
+) -> None:
+    data = read_notebook("perfect")
+    manifest = course.bundle(checkpoints=[CHECKPOINT]).manifest
+    outcome = judged(Record(manifest, LIMITS, hand_in(data), read(data)), test_arrays=FAILS)
+    assert outcome.verdict.questions["q1"].tests[1].points == 0 and outcome.verdict.score == 3
+    assert outcome.verdict.remarks == [NOT_HANDED_IN]
 
 
 def test_what_rooms_lack_is_in_the_verdict(make: Make) -> None:

@@ -85,7 +85,7 @@ def test_shown_hidden_tests_tell_status_and_the_authors_message_only(feedback: V
     question = replace(MANIFEST.questions[0], tests=[first, told, third])
     manifest = replace(MANIFEST, questions=[question], hidden_feedback=feedback)
     entries = []
-    for status in (Status.FAILED, Status.ERROR, Status.TIMEOUT, Status.MEMORY, Status.SKIPPED):
+    for status in (Status.FAILED, Status.ERROR, Status.TIMEOUT, Status.MEMORY):
         tests = [case("test_values", status, True, CANARY) for _ in "ab"]
         tests[1] = replace(case("test_CANARY-of-a-hidden-test", status, True, CANARY), seconds=9.87)
         questions = {"q1": QuestionVerdict(score=0, possible=2, tests=tests)}
@@ -96,6 +96,22 @@ def test_shown_hidden_tests_tell_status_and_the_authors_message_only(feedback: V
     values, other = entries[0]
     assert values["visibility"] == feedback and values["status"] == "failed"
     assert values["output"] == "Look at images of other sizes." and other["output"] == ""
+
+
+@pytest.mark.parametrize("feedback", Visibility)
+def test_a_skipped_test_says_that_it_was_skipped_and_nothing_of_the_test(
+    feedback: Visibility,
+) -> None:
+    tests = [case("test_CANARY-of-a-hidden-test", Status.SKIPPED, True, CANARY)]
+    questions = {"q1": QuestionVerdict(score=0, possible=1, tests=tests)}
+    manifest = replace(MANIFEST, hidden_feedback=feedback)
+    result = gradescope(verdict(questions=questions), manifest)
+    (entry,) = result["tests"]
+    assert entry["output"] == (
+        "Skipped: a question that this one builds on did not pass its first check."
+    )
+    assert (entry["score"], entry["status"], entry["visibility"]) == (0, "failed", feedback)
+    assert CANARY not in json.dumps(result)
 
 
 def test_a_passed_hidden_test_that_is_shown_says_so_and_nothing_else() -> None:

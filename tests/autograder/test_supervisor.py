@@ -14,6 +14,7 @@ import msgspec
 import nbformat
 import pytest
 
+from autograder.bundle import Checkpoint
 from autograder.errors import RoomError
 from autograder.model import Outcome, Standing, Status
 from autograder.room.host import Room
@@ -490,6 +491,20 @@ def test_expected_files_are_taken_from_the_room(rooms: Any) -> None:
     outcome = rooms.once("writes_its_weights")
     assert outcome.artefacts == {"weights.bin": b"trained"}
     assert outputs(outcome)[3][0]["text"] == "made\n" and not outcome.verdict.retrained
+
+
+@pytest.mark.parametrize(
+    ("files", "retrain", "score"),
+    [({}, 0.0, 4.5), ({"weights.bin": b"by hand"}, 0.0, 6), ({"weights.bin": b"by hand"}, 1.0, 6)],
+)
+def test_weights_trained_in_a_room_earn_less_unless_staff_took_the_others_away(
+    rooms: Any, files: dict[str, bytes], retrain: float, score: float
+) -> None:
+    checkpoint = Checkpoint(file="weights.bin", question="q1", tests=["test_arrays"], credit=0.5)
+    bundle = rooms.course.bundle(checkpoints=[checkpoint])
+    outcome = rooms.grade("writes_its_weights", bundle, files=files, retrain=retrain)
+    assert outcome.verdict.score == score and outcome.verdict.status is Standing.GRADED
+    assert len(outcome.verdict.remarks) == (score < 6)
 
 
 def test_files_that_were_handed_in_are_there_unless_they_are_taken_away(rooms: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from autograder.build.compose import compose
+from autograder.bundle import Checkpoint
 from autograder.errors import BuildError
 
 IN_THE_MASTER = [
@@ -77,6 +79,85 @@ def test_error_names_the_recipe(masters: Path, name: str, text: str) -> None:
     with pytest.raises(BuildError, match=text) as raised:
         compose(name, masters)
     assert raised.value.notebook == f"solutions/{name}/assignment.toml"
+
+
+@pytest.mark.parametrize(
+    ("requires", "text"),
+    [
+        ('q3 = ["q9"]', "requires.q3: the master has no autograded question q9"),
+        ('q9 = ["q1"]', "requires.q9: the master has no autograded question q9"),
+        ('q3 = ["q2"]', "requires.q3: the master has no autograded question q2"),
+        ('q1 = ["q3"]', "requires.q1: q3 does not come before q1"),
+        ('q3 = ["q3"]', "requires.q3: q3 does not come before q3"),
+        ('q3 = ["q1"]\nq1 = ["q3"]', "requires.q1: q3 does not come before q1"),
+    ],
+)
+def test_what_a_question_builds_on_is_an_earlier_question(
+    project: Path, requires: str, text: str
+) -> None:
+    build_on(project, requires)
+    with pytest.raises(BuildError, match=text) as raised:
+        compose("sound", project)
+    assert raised.value.notebook == "solutions/sound/assignment.toml"
+
+
+def test_what_is_built_on_has_a_public_test(project: Path) -> None:
+    master = project / "solutions/sound/sound.ipynb"
+    notebook = json.loads(master.read_text())
+    (shown,) = [c for c in notebook["cells"] if "def test_all_found" in "".join(c["source"])]
+    shown["source"] = "".join(shown["source"]).replace("points: 1", "points: 1\nhidden: true")
+    master.write_text(json.dumps(notebook))
+    build_on(project, 'q3 = ["q1"]')
+    with pytest.raises(BuildError, match="q1 has no public test"):
+        compose("sound", project)
+
+
+def test_the_manifest_says_what_a_question_builds_on(project: Path) -> None:
+    build_on(project, 'q3 = ["q1"]')
+    manifest = compose("sound", project).manifest
+    assert manifest.requires == {"q3": ["q1"]} and manifest.questions[0].smoke_test == (
+        "test_all_found"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "question", "tests", "credit", "text"),
+    [
+        ("other.safetensors", "q1", '["test_all_found"]', 0.8, "not among expected_files"),
+        ("triage.safetensors", "q2", '["test_all_found"]', 0.8, "no autograded question q2"),
+        ("triage.safetensors", "q1", '["test_threshold"]', 0.8, "q1 has no test test_threshold"),
+        ("triage.safetensors", "q1", "[]", 0.8, "length >= 1"),
+        ("triage.safetensors", "q1", '["test_all_found"]', 1.1, "<= 1"),
+        ("triage.safetensors", "q1", '["test_all_found"]', -0.1, ">= 0"),
+    ],
+)
+def test_a_checkpoint_names_an_expected_file_and_tests_that_rest_on_it(
+    project: Path, file: str, question: str, tests: str, credit: float, text: str
+) -> None:
+    checkpoint(project, file, question, tests, credit)
+    with pytest.raises(BuildError, match=text) as raised:
+        compose("sound", project)
+    assert raised.value.notebook == "solutions/sound/assignment.toml"
+
+
+def test_the_manifest_says_what_rests_on_a_checkpoint(project: Path) -> None:
+    checkpoint(project, "triage.safetensors", "q1", '["test_half_found"]', 0.5)
+    assert compose("sound", project).manifest.checkpoints == [
+        Checkpoint(file="triage.safetensors", question="q1", tests=["test_half_found"], credit=0.5)
+    ]
+
+
+def checkpoint(project: Path, file: str, question: str, tests: str, credit: float) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(
+        f'{recipe.read_text()}\n[checkpoint."{file}"]\nquestion = "{question}"\n'
+        f"tests = {tests}\ncredit = {credit}\n"
+    )
+
+
+def build_on(project: Path, requires: str) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f"{recipe.read_text()}\n[requires]\n{requires}\n")
 
 
 def test_every_faulty_fixture_is_tried(masters: Path) -> None:

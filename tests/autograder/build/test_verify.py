@@ -76,6 +76,60 @@ def test_mutant_that_costs_another_question_points(project: Path, plain_grade: A
     assert got.startswith("test_half_found passed | q3 0/1: test_threshold failed")
 
 
+@pytest.mark.parametrize(("earned", "holds"), [(1.0, True), (2.0, False), (0.0, False)])
+def test_the_solution_without_its_weights_earns_what_the_recipe_says(
+    project: Path, plain_grade: Any, earned: float, holds: bool
+) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(
+        f'{recipe.read_text()}\n[checkpoint."triage.safetensors"]\nquestion = "q1"\n'
+        'tests = ["test_half_found"]\ncredit = 0.5\n'
+    )
+    given = []
+
+    def less(bundle: Bundle, subs: Any, settings: object) -> Iterator[Outcome]:
+        subs = list(subs)
+        given.extend(sub.files for sub in subs)
+        for outcome in plain_grade(bundle, subs, settings):
+            q1 = outcome.verdict.questions["q1"]
+            lost = msgspec.structs.replace(q1, score=1 + earned)
+            questions = {**outcome.verdict.questions, "q1": lost}
+            verdict = msgspec.structs.replace(outcome.verdict, questions=questions)
+            yield msgspec.structs.replace(outcome, verdict=verdict)
+
+    proof = verify("sound", project, grade=less, only=["solution without weights"])
+    (found,) = proof.rows
+    assert found.expected.startswith("3 points") and given == [{}]
+    assert found.holds is holds, found.got
+
+
+@pytest.mark.parametrize(
+    ("requires", "status", "holds"),
+    [
+        ('q3 = ["q1"]', Status.SKIPPED, True),
+        ('q3 = ["q1"]', Status.FAILED, False),
+        ("", Status.SKIPPED, False),
+    ],
+)
+def test_only_what_builds_on_a_mutants_question_may_be_skipped(
+    project: Path, plain_grade: Any, requires: str, status: Status, holds: bool
+) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f"{recipe.read_text()}\n[requires]\n{requires}\n")
+
+    def skipping(bundle: Bundle, subs: Any, settings: object) -> Iterator[Outcome]:
+        for outcome in plain_grade(bundle, subs, settings):
+            verdict = outcome.verdict
+            q3 = verdict.questions["q3"]
+            test = msgspec.structs.replace(q3.tests[0], status=status, points=0.0)
+            lost = msgspec.structs.replace(q3, score=0.0, tests=[test])
+            verdict = msgspec.structs.replace(verdict, questions={**verdict.questions, "q3": lost})
+            yield msgspec.structs.replace(outcome, verdict=verdict)
+
+    proof = verify("sound", project, grade=skipping, only=["mutant counts_all_cases"])
+    assert proof.holds is holds, proof.rows
+
+
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [

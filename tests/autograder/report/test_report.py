@@ -112,6 +112,13 @@ def test_tables_have_headers_with_scope_and_the_chart_a_title_and_a_table(page: 
     assert ("html", {"lang": "en"}) in tags
 
 
+def test_what_was_skipped_is_shown_as_such_and_is_no_failure() -> None:
+    one = verdict("8", P, Status.SKIPPED, message="builds on q1")
+    page = render([one], MANIFEST)
+    assert '<span aria-hidden="true">↷</span> skipped</span>' in page
+    assert "1 skipped" in page and failures([one]) == []
+
+
 def test_every_state_is_a_sign_and_a_word(page: str) -> None:
     cells = re.findall(
         r'<span class="state"><span aria-hidden="true">(.)</span> ([a-z ]+)</span>', page

@@ -174,3 +174,92 @@ def test_a_test_that_is_itself_too_slow_is_a_timeout() -> None:
 def test_a_long_message_is_cut_off_and_no_surrogate_is_sent(judged: Callable[..., Report]) -> None:
     ((_, status, message),) = judged(one("assert False, '\\ud800' + 'x' * 10**6"), {})
     assert status is Status.FAILED and len(message) <= 5000 and "\\ud800" in message
+
+
+class Row:
+    """A bench whose first public test passes or fails, and that remembers what became of it."""
+
+    def __init__(self, question: str, passes: bool = True) -> None:
+        self.question, self.passes, self.done = question, passes, [""][:0]
+
+    def judge(self, hidden: bool) -> bool:
+        self.done.append("hidden" if hidden else "public")
+        return self.passes
+
+    def skip(self) -> None:
+        self.done.append("skipped")
+
+
+def rows(**passes: bool) -> dict[str, Any]:
+    return {name: Row(name, passed) for name, passed in passes.items()}
+
+
+REQUIRES = {"q2": ["q1"], "q3": ["q2"]}
+
+
+@pytest.mark.parametrize(
+    ("passes", "last"),
+    [
+        ({"q1": True, "q2": True, "q3": True, "q4": True}, ["hidden"] * 4),
+        ({"q1": False, "q2": True, "q3": True, "q4": True},
+         ["hidden", "skipped", "skipped", "hidden"]),
+        ({"q1": True, "q2": False, "q3": True, "q4": False},
+         ["hidden", "hidden", "skipped", "hidden"]),
+    ],
+)  # fmt: skip
+def test_hidden_tests_of_what_builds_on_a_failed_smoke_test_are_not_asked(
+    passes: dict[str, bool], last: list[str]
+) -> None:
+    benches = rows(**passes)
+    judge.judge(list(benches.values()), REQUIRES)
+    assert [bench.done for bench in benches.values()] == [["public", one] for one in last]
+
+
+PAIR = "".join(
+    f"@test_case(points=1, hidden={hidden})\ndef test_{name}(f):\n    f('{name}')\n"
+    for name, hidden in [("a", True), ("smoke", False), ("other", False)]
+)
+
+
+@pytest.mark.parametrize(("wrong", "smoke"), [("", True), ("other", True), ("smoke", False)])
+def test_the_first_public_test_alone_is_the_smoke_test(
+    tmp_path: Path, beside: Callable[..., Any], monkeypatch: pytest.MonkeyPatch,
+    wrong: str, smoke: bool,
+) -> None:  # fmt: skip
+    bench, packets_, asked = benched(tmp_path, beside, monkeypatch, wrong)
+    assert bench.judge(hidden=False) is smoke
+    bench.skip()
+    assert asked == ["smoke", "other"]
+    (skipped,) = [p for p in packets_() if getattr(p, "test", "") == "test_a"]
+    assert (skipped.status, skipped.message, skipped.question) == (Status.SKIPPED, "", "q")
+
+
+def benched(
+    tmp_path: Path, beside: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> Any:
+    asked: list[str] = []
+
+    def f(name: str) -> None:
+        asked.append(name)
+        if name == wrong:
+            raise ValueError(name)
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    (tmp_path / "q.py").write_text(HEAD + PAIR)
+    monkeypatch.setitem(judge._tests, "q", ExceptionTestFile.from_file(str(tmp_path / "q.py")))
+    bench = judge.Bench(theirs, "q", socket.socket(), 30)
+    bench._link.close()
+    bench._link = beside({"f": f})
+    bench._link._deadline = lambda: bench._deadline
+
+    def sent() -> list[Any]:
+        theirs.close()
+        found = []
+        while True:
+            try:
+                found.append(packets.receive(ours, packets.Judging | packets.Tested)[0])
+            except EOFError:
+                ours.close()
+                return found
+
+    return bench, sent, asked
