@@ -37,7 +37,7 @@ __all__ = [
     "warm",
 ]
 
-# PROVISIONAL. Baselines: `calibration.py`, 2026-11, over 4 course secrets. The reference was trained
+# PROVISIONAL. Baselines: `calibration.py`, 2026-11, 4 course secrets. The reference was trained
 # with one seed only, and before its convolutions had a bias; an independent solution with the bias
 # was trained once too. Run `calibration.py --seeds 5 --secrets 4` and renew all of this.
 
