@@ -1,7 +1,7 @@
 """The images that should only be watched are learnt from as well.
 
 question: q7
-caught_by: test_watched_images_are_not_learnt
+caught_by: test_watched_images_leave_no_trace
 """
 
 train_on_what_is_given = train_translator
