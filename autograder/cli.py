@@ -174,6 +174,28 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("file", type=_EXISTING)
+@click.option("--assignment", "name", metavar="NAME",
+              help="Of which assignment it is, where its notebook does not tell.")  # fmt: skip
+@_PROJECT
+@click.pass_context
+def check(ctx: click.Context, file: Path, name: str | None, project: Path) -> None:
+    """Say of one hand-in what `python handin.py FILE` says to students; nothing is run.
+
+    Exit status 1 if something in it would cost points by accident.
+    """
+    from autograder.handin import examine, load_assignment
+
+    try:
+        folder = project / "assignments" / (name or _assignment_of(file, project))
+        report = examine(file, load_assignment(folder))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(str(report))
+    ctx.exit(FINDINGS if report.costs else 0)
+
+
+@main.command()
 @_RESULTS
 @click.option(
     "--out", type=_FILE, help="The HTML file; report/index.html in the folder by default."
@@ -208,14 +230,35 @@ def canvas(gradebook: Path, assignment: str, out: Path, dry_run: bool, confirm_u
 
 
 @main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--out", type=_FOLDER, default=Path("demo"), show_default=True)
 @_PROJECT
 @click.pass_context
-def demo(ctx: click.Context, out: Path, project: Path) -> None:
-    """Build cnn_imaging, make up a class, grade it, and write its grades."""
+def demo(ctx: click.Context, names: tuple[str, ...], out: Path, project: Path) -> None:
+    """Build assignments (all, if no NAME is given), make up their classes, and grade them.
+
+    Exit status 1 if somebody did not get what they should.
+    """
     from autograder.demo.run import run
 
-    ctx.exit(0 if run(project, out) else FINDINGS)
+    ctx.exit(0 if run(project, out, _chosen(names, project)) else FINDINGS)
+
+
+def _assignment_of(file: Path, project: Path) -> str:
+    """The assignment that is meant: the only one, or that of the notebook in ``file``."""
+    from autograder.handin import ASSIGNMENT, contents, load_assignment
+
+    folders = [found.parent for found in sorted(project.glob(f"assignments/*/{ASSIGNMENT}"))]
+    inside = contents(file)
+    meant = [one for one in folders if load_assignment(one)["notebook"] in inside]
+    meant = meant or folders
+    if len(meant) != 1:
+        known = ", ".join(one.name for one in folders) or "none; run `autograder build`"
+        raise ValueError(
+            f"{file.name} does not tell of which assignment it is; add --assignment NAME (there "
+            f"are {known})."
+        )
+    return meant[0].name
 
 
 def _chosen(names: Sequence[str], project: Path) -> list[str]:

@@ -12,13 +12,14 @@ import msgspec
 from autograder.build.assign import Assigned, assign
 from autograder.build.canonical import canonical_notebook, canonical_zip
 from autograder.build.contents import check_public_tests, make_manifest, read_questions
+from autograder.build.facts import ASSIGNMENT, facts, with_check
 from autograder.build.hidden import Hidden
 from autograder.build.leak import find_leaks
 from autograder.build.lint import lint
 from autograder.build.master import Master, read_master
 from autograder.build.sources import Sources
 from autograder.build.staging import stage, student_requirements
-from autograder.bundle import Manifest
+from autograder.bundle import Manifest, Question
 from autograder.errors import BuildError
 
 
@@ -54,14 +55,15 @@ def compose(name: str, project: Path) -> Built:
     assigned = _assign(sources, master)
     archive = canonical_zip(assigned.archive)
     questions = read_questions(sources, master, tests, archive)
-    student = _student_files(sources, master, assigned)
+    solution = _solution(sources, master, assigned)
+    student = _student_files(sources, master, assigned, questions, solution)
     check_public_tests(master, tests, student)
     _check_helpers(sources, student)
     _check_leaks(sources, master, student)
     manifest = make_manifest(sources, questions, student, archive)
     encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
     bundle = {manifest.otter_zip: archive, "manifest.json": encoded}
-    return Built(student, bundle, manifest, _solution(sources, master, assigned))
+    return Built(student, bundle, manifest, solution)
 
 
 def _assign(sources: Sources, master: Master) -> Assigned:
@@ -75,13 +77,20 @@ def _solution(sources: Sources, master: Master, assigned: Assigned) -> bytes:
     """What a perfect student would hand in: solutions, and of the tests only the public ones."""
     solution = json.loads(canonical_notebook(assigned.solution, master.ids))
     solution["metadata"] = json.loads(assigned.student[sources.notebook.name])["metadata"]
-    return json.dumps(solution, indent=1, sort_keys=True, ensure_ascii=False).encode()
+    return with_check(json.dumps(solution).encode())
 
 
-def _student_files(sources: Sources, master: Master, assigned: Assigned) -> dict[str, bytes]:
+def _student_files(
+    sources: Sources,
+    master: Master,
+    assigned: Assigned,
+    questions: list[Question],
+    solution: bytes,
+) -> dict[str, bytes]:
     notebook = sources.notebook.name
     files = {**assigned.student}
-    files[notebook] = canonical_notebook(files[notebook], master.ids)
+    files[notebook] = with_check(canonical_notebook(files[notebook], master.ids))
+    files[ASSIGNMENT] = facts(sources, questions, files[notebook], solution)
     files["requirements.txt"] = student_requirements(sources).encode()
     readme = sources.folder / "README.student.md"
     files["README.md"] = readme.read_bytes() if readme.is_file() else _readme(sources).encode()

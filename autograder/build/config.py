@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from autograder.build.master import Master
     from autograder.build.sources import Sources
 
-COURSEKIT = "coursekit.py"
-"""Published beside every student notebook."""
+MODULES = ("coursekit.py", "handin.py")
+"""Modules of this package that are published beside every student notebook."""
 REFERENCE = "reference_impl"
 """Folder of the answers; in the bundle, never published."""
 REQUIREMENTS = "requirements.txt"
@@ -24,11 +24,11 @@ PYTHON = "3.11"
 """Python of Gradescope's image, where the master does not name one."""
 
 
-def coursekit_source() -> bytes:
-    """The published helper module that every assignment has."""
+def module_source(name: str) -> bytes:
+    """One of the published ``MODULES`` that every assignment has."""
     import autograder
 
-    return (Path(autograder.__file__).parent / COURSEKIT).read_bytes()
+    return (Path(autograder.__file__).parent / name).read_bytes()
 
 
 def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
 def staged_config(sources: Sources, master: Master) -> dict[str, Any]:
     """The master's config with what every assignment of the course has."""
     config = copy.deepcopy(master.config)
-    config["files"] = _with(config.get("files"), COURSEKIT)
+    config["files"] = _with(config.get("files"), *MODULES)
     if sources.reference.is_dir():
         config["autograder_files"] = _with(config.get("autograder_files"), REFERENCE)
     own = config.get("generate")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.build.answers import python, stripped
-from autograder.build.config import COURSEKIT, STUDENT_REQUIREMENTS, coursekit_source
+from autograder.build.config import MODULES, STUDENT_REQUIREMENTS, module_source
 from autograder.build.lint import prompt_of
 from autograder.build.master import Master, Role, read_master
 from autograder.build.sources import Sources
@@ -148,7 +148,7 @@ class _Gatherer:
     def _shown_texts(self) -> Iterator[str]:
         """Code that the master publishes by its own account: it is not hidden elsewhere either."""
         yield from self._given()
-        yield coursekit_source().decode()
+        yield from (module_source(name).decode() for name in MODULES)
         yield from (test.source for _, test in self.tests if not test.hidden)
         for cell in self.master.cells:
             if cell.is_code and cell.role in {Role.GIVEN, Role.TEXT, Role.PROMPT}:
@@ -233,7 +233,7 @@ class _Gatherer:
 
     def _is_public(self, file: Path) -> bool:
         """Whether the file itself, a folder above it or a staged copy of it is published."""
-        listed = [*(self.master.config.get("files") or []), COURSEKIT]
+        listed = [*(self.master.config.get("files") or []), *MODULES]
         names = [
             target
             for target, source in self.sources.recipe.stage.items()

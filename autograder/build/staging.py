@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autograder.build.config import (
-    COURSEKIT,
+    MODULES,
     REFERENCE,
     REQUIREMENTS,
     STUDENT_REQUIREMENTS,
-    coursekit_source,
+    module_source,
     staged_config,
 )
 from autograder.build.master import Role
@@ -83,7 +83,8 @@ def _copy_sources(sources: Sources, folder: Path) -> None:
         return JUNK(where, names) | {name for name in own if _is_weights(sources, name)}
 
     shutil.copytree(sources.folder, folder, ignore=junk, dirs_exist_ok=True)
-    (folder / COURSEKIT).write_bytes(coursekit_source())
+    for name in MODULES:
+        (folder / name).write_bytes(module_source(name))
     for target, source in sources.recipe.stage.items():
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(sources.project / source, folder / target)

@@ -1,4 +1,4 @@
-"""A made-up class for an assignment: what Canvas would hand a grader of seventeen students.
+"""A made-up class for an assignment: what Canvas would hand a grader of eighteen students.
 
 The cast covers what graders meet: work that is right, half done and wrong, files that are no
 notebooks, and notebooks that try to be graded better than they are. What each of them should get
@@ -54,6 +54,7 @@ def demo_class(
     weights: Mapping[str, bytes],
     mutants: Mapping[str, bytes],
     manifest: Manifest,
+    full: bool = True,
 ) -> DemoClass:
     """Make the demonstration class of an assignment.
 
@@ -63,12 +64,14 @@ def demo_class(
         weights: The files handed in beside the notebook, by name.
         mutants: Notebooks with one wrong answer each, by the mutant's name; three are used.
         manifest: Of the assignment.
+        full: Whether everybody is there, or a few of each kind. Only the full class has cells
+            that never end; only the small one has a notebook that must train.
 
     Raises:
         NotebookError: if ``solution`` or ``student`` is no notebook.
         ValueError: if they have no check cells.
     """
-    cast = roles(solution, student, weights, mutants, manifest)
+    cast = roles(solution, student, weights, mutants, manifest, full)
     column = f"{manifest.title} (88131)"
     return DemoClass(
         submissions=submissions_zip(cast),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from autograder.bundle import Manifest
+from autograder.bundle import Manifest, lacking
 from autograder.demo import attacks
 from autograder.demo.edits import Pair, changed_question, with_cells
 from autograder.demo.pack import PDF, otter_zip
@@ -33,6 +33,10 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     """``graded``, ``unreadable``, ``missing`` or ``unmatched``."""
     loses: list[str] | None = None
     """Questions that must lose points while all others keep them; ``None`` if that depends."""
+    skipped: list[str] | None = None
+    """Questions whose hidden tests must be skipped, and no others; ``None`` if that depends."""
+    score: float | None = None
+    """The score, where it is known."""
     ceiling: str = ""
     """The role whose score must not be exceeded."""
     files: dict[str, bytes] = {}
@@ -62,13 +66,17 @@ def roles(
     weights: Mapping[str, bytes],
     mutants: Mapping[str, bytes],
     manifest: Manifest,
+    full: bool = True,
 ) -> list[Role]:
     """Cast the class; the arguments are those of ``autograder.demo.demo_class``."""
     stage = _Stage(Pair(solution, student), solution, student, dict(weights), manifest)
-    cast = [
-        *_honest(stage), *_mutants(stage, mutants), *_accidents(stage), *_handed_in_oddly(stage),
-        *_dishonest(stage), *_absent(stage),
-    ]  # fmt: skip
+    if full:
+        cast = [
+            *_honest(stage), *_mutants(stage, mutants), *_accidents(stage),
+            *_handed_in_oddly(stage), *_dishonest(stage), *_absent(stage),
+        ]  # fmt: skip
+    else:
+        cast = _small(stage, mutants)
     return [msgspec.structs.replace(role, number=number) for number, role in enumerate(cast)]
 
 
@@ -84,7 +92,7 @@ class _Stage:
         manifest: Manifest,
     ) -> None:
         self.pair, self.solution, self.student = pair, solution, student
-        self.weights, self.notebook = weights, manifest.notebook
+        self.weights, self.notebook, self.manifest = weights, manifest.notebook, manifest
         self.autograded = [question.name for question in manifest.autograded]
         alone = pair.alone() or [pair.questions[-1]]
         self.free = [alone[number % len(alone)] for number in range(3)]
@@ -94,6 +102,83 @@ class _Stage:
         """Return what is handed in, as Canvas names it at the ``number``-th repetition."""
         return {_again(name, number): data for name, data in
                 {self.notebook: notebook, **self.weights}.items()}  # fmt: skip
+
+
+def _small(stage: _Stage, mutants: Mapping[str, bytes]) -> list[Role]:
+    """One of each kind of work, and what the full class has no example of."""
+    perfect, *_, untouched = _honest(stage)
+    forging, *_ = _dishonest(stage)
+    required = {name for wanted in stage.manifest.requires.values() for name in wanted}
+    alone = {
+        name: notebook
+        for name, notebook in mutants.items()
+        if changed_question(stage.solution, notebook) not in required
+    }
+    return [
+        msgspec.structs.replace(perfect, skipped=[], score=stage.manifest.possible), untouched,
+        *_mutants(stage, dict(list(alone.items())[:1])), *_without_weights(stage),
+        *_on_sand(stage), forging,
+    ]  # fmt: skip
+
+
+def _without_weights(stage: _Stage) -> list[Role]:
+    if not stage.manifest.expected_files:
+        return []
+    lost = reduced(stage.manifest)
+    score = stage.manifest.possible - sum(lost.values())
+    return [
+        Role(name="Tanaka, Yuki", login="ytanaka", what="missing weights", skipped=[],
+            files={stage.notebook: stage.solution}, loses=list(lost), score=score,
+            expect=f"trains while it is graded, and has {score:g} points: a part of those of "
+            f"{', '.join(lost) or 'nothing'}"),
+    ]  # fmt: skip
+
+
+def reduced(manifest: Manifest) -> dict[str, float]:
+    """The points that a solution without any weights loses, by question."""
+    credits: dict[tuple[str, str], float] = {}
+    for one in manifest.checkpoints:
+        for test in one.tests:
+            key = one.question, test
+            credits[key] = min(one.credit, credits.get(key, 1.0))
+    lost = {
+        question.name: sum(
+            test.points * (1 - credits.get((question.name, test.name), 1.0))
+            for test in question.tests
+        )
+        for question in manifest.autograded
+    }
+    return {name: points for name, points in lost.items() if points > 0}
+
+
+def _on_sand(stage: _Stage) -> list[Role]:
+    """The solution, but that a question on which others build does not pass its smoke test."""
+    requires = stage.manifest.requires
+    if not requires:
+        return []
+    first = next(iter(requires.values()))[0]
+    upon = [name for name in requires if lacking(name, requires, {first})]
+    names = stage.pair.names(first)
+    notebook = with_cells(
+        stage.pair.solution, lambda _: BREAK.format(names=names), [first], after=MEND
+    )
+    return [
+        Role(name="Иванова, Анастасия", login="aivanova", what="failed smoke test",
+            files=stage.files(notebook), loses=[first, *upon], skipped=upon,
+            expect=f"loses {first}; hidden tests of {', '.join(upon)} are skipped, with the "
+            "reason; all other points"),
+    ]  # fmt: skip
+
+
+BREAK = """
+def broken(*args, **kwargs):
+    raise ValueError("this is broken on purpose")
+
+kept = {{name: globals()[name] for name in {names!r}}}
+globals().update(dict.fromkeys(kept, broken))
+""".lstrip()
+MEND = "globals().update(kept)"
+"""What comes later finds what the solution has defined."""
 
 
 def _again(name: str, number: int) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from autograder.demo.cast import Role
-from autograder.model import Verdict
+from autograder.model import Status, Verdict
+
+TOLERANCE = 1e-6
 
 
 def faults(cast: Sequence[Role], verdicts: Sequence[Verdict]) -> dict[str, str]:
@@ -29,10 +31,22 @@ def _fault(role: Role, verdict: Verdict | None, others: Mapping[str, Verdict | N
         return "is not marked late" if role.late else "is marked late"
     if role.loses is not None and (lost := _lost(verdict)) != set(role.loses):
         return f"lost points in {sorted(lost)}, not in {sorted(role.loses)}"
+    if role.skipped is not None and (skipped := _skipped(verdict)) != set(role.skipped):
+        return f"was skipped in {sorted(skipped)}, not in {sorted(role.skipped)}"
+    if role.score is not None and abs(verdict.score - role.score) > TOLERANCE:
+        return f"has {verdict.score:g} points, not {role.score:g}"
     ceiling = others.get(role.ceiling)
     if ceiling is not None and verdict.score > ceiling.score:
         return f"has {verdict.score:g} points, more than {role.ceiling}"
     return ""
+
+
+def _skipped(verdict: Verdict) -> set[str]:
+    return {
+        name
+        for name, question in verdict.questions.items()
+        if any(test.status is Status.SKIPPED for test in question.tests)
+    }
 
 
 def _lost(verdict: Verdict) -> set[str]:

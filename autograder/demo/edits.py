@@ -109,15 +109,23 @@ def changed_question(solution: bytes, mutant: bytes) -> str:
 
 
 def with_cells(
-    notebook: dict[str, Any], before_check: Callable[[str], str], wanted: Sequence[str]
+    notebook: dict[str, Any],
+    before_check: Callable[[str], str],
+    wanted: Sequence[str],
+    after: str = "",
 ) -> bytes:
-    """Return ``notebook`` with a code cell before the check cell of each question ``wanted``."""
+    """Return ``notebook`` with a code cell before the check cell of each question ``wanted``.
+
+    A cell with the code ``after``, if any, goes after each of these check cells.
+    """
     cells: list[dict[str, Any]] = []
     for index, cell in enumerate(notebook["cells"]):
         match = CHECK.search(cell["source"]) if cell["cell_type"] == "code" else None
         if match and match[1] in wanted:
             cells.append(_code_cell(before_check(match[1]), notebook, index))
         cells.append(cell)
+        if match and match[1] in wanted and after:
+            cells.append(_code_cell(after, notebook, index + 1))
     return written({**notebook, "cells": cells})
 
 

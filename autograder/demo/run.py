@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -26,25 +27,35 @@ from autograder.secret import course_secret
 from autograder.session import Session, load
 from autograder.terminal import class_table, counts, show_progress
 
-ASSIGNMENT = "cnn_imaging"
+FULL = "cnn_imaging"
+"""The assignment with the whole class; a few represent it in the others."""
 CELL_SECONDS = 20.0
-"""Everybody in the demo hands in weights, so no cell has to train."""
+"""Everybody in the full class hands in weights, so no cell has to train."""
 
 
-def run(project: Path, out: Path) -> bool:
-    """Build, make up a class, grade it, and write report and grades into ``out``.
+def run(project: Path, out: Path, names: Sequence[str]) -> bool:
+    """Build assignments, make up classes, grade them, and write reports and grades.
+
+    Args:
+        project: The course repository.
+        out: Each assignment gets a folder of its name in it.
+        names: The assignments.
 
     Returns:
         Whether everybody got what they should.
     """
-    click.echo(f"1. Building {ASSIGNMENT} …")
-    bundle, cast = _prepare(project, out)
+    return all([_run(project, out / name, name) for name in names])
+
+
+def _run(project: Path, out: Path, name: str) -> bool:
+    click.echo(f"1. Building {name} …")
+    bundle, cast = _prepare(project, out, name)
     click.echo(f"2. {len(cast.roles)} people handed in: {out / 'submissions.zip'}. Grading …")
     gradebook = read(out / "gradebook.csv")
     session = Session(
         bundle, intake([out / "submissions.zip"], gradebook.students, bundle.manifest), out
     )
-    limits = _shorter(bundle)
+    limits = _shorter(bundle) if name == FULL else None
     settings = Settings(secret=course_secret(project).value, limits=limits)
     try:
         verdicts = list(show_progress(session.run(settings), session.progress))
@@ -61,12 +72,12 @@ def run(project: Path, out: Path) -> bool:
     return _say_faults(cast, verdicts)
 
 
-def _prepare(project: Path, out: Path) -> tuple[Bundle, DemoClass]:
-    built = compose(ASSIGNMENT, project)
-    folder = project / "dist" / ASSIGNMENT
-    publish({project / "assignments" / ASSIGNMENT: built.assignment, folder: built.bundle})
+def _prepare(project: Path, out: Path, name: str) -> tuple[Bundle, DemoClass]:
+    built = compose(name, project)
+    folder = project / "dist" / name
+    publish({project / "assignments" / name: built.assignment, folder: built.bundle})
     bundle = Bundle(folder)
-    sources = Sources.read(ASSIGNMENT, project)
+    sources = Sources.read(name, project)
     mutants = read_mutants(sources.mutants, bundle.manifest)
     cast = demo_class(
         built.solution_notebook,
@@ -74,6 +85,7 @@ def _prepare(project: Path, out: Path) -> tuple[Bundle, DemoClass]:
         sources.weights,
         {mutant.name: mutant.insert(built.solution_notebook) for mutant in mutants},
         bundle.manifest,
+        full=name == FULL,
     )
     cast.write(out)
     return bundle, cast
@@ -84,7 +96,7 @@ def _say_faults(cast: DemoClass, verdicts: list[Verdict]) -> bool:
     for what, fault in wrong.items():
         click.echo(f"✗ {what}: {fault}", err=True)
     right = len(cast.roles) - len(wrong)
-    click.echo(f"\n{right} of {len(cast.roles)} got what they should (expected.json).")
+    click.echo(f"\n{right} of {len(cast.roles)} got what they should (expected.json).\n")
     return not wrong
 
 

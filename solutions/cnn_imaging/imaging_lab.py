@@ -228,6 +228,7 @@ def needs(*questions: str) -> Iterator[None]:
     try:
         yield
     except NotImplementedError as missing:
+        plt.close("all")  # a figure that was begun would be shown empty
         reason = str(missing) or "a function is not written yet"
         print(f"This cell comes to life after {' and '.join(questions)} ({reason}).")
 

@@ -12,8 +12,11 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from autograder import cli
+from autograder.demo.pack import zip_bytes
 from autograder.errors import AutograderError, IsolationError, RoomError
+from autograder.handin import examine, load_assignment
 
+PROJECT = Path(__file__).parents[2]
 GRADEBOOK = """Student,ID,SIS User ID,SIS Login ID,Section,Tiny (12),Final Score
     Points Possible,,,,,6,(read only)
 "Lovelace, Ada",101,S-1,ada,A,,90
@@ -76,7 +79,8 @@ def test_help_answers_without_importing_anything_heavy() -> None:
         "try: main(sys.argv[1:])\nexcept SystemExit as end: assert not end.code\n"
         f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     )
-    commands = ([], ["grade"], ["report"], ["build"], ["verify"], ["export", "canvas"], ["demo"])
+    commands = ([], ["grade"], ["report"], ["build"], ["verify"], ["export", "canvas"], ["demo"],
+                ["check"])  # fmt: skip
     for command in commands:
         done = subprocess.run(
             [sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True
@@ -302,3 +306,21 @@ def test_the_whole_command_works_with_rooms_of_its_own(folder: Path, course: Any
     assert {one["student"]: one["score"] for one in json.loads(done.stdout)["students"]} == {
         "101": 6, "103": 2,
     }  # fmt: skip
+
+
+def test_check_says_what_students_are_told(tmp_path: Path) -> None:
+    folder = PROJECT / "assignments" / "cnn_imaging"
+    notebook = (folder / "cnn_imaging.ipynb").read_bytes()
+    file = tmp_path / "x.zip"
+    file.write_bytes(zip_bytes({"cnn_imaging.ipynb": notebook}))
+    done = CliRunner().invoke(cli.main, ["check", str(file), "--project", str(PROJECT)])
+    assert done.output == f"{examine(file, load_assignment(folder))}\n" and done.exit_code == 1
+    named = ["--assignment", "cnn_imaging", "--project", str(PROJECT)]
+    assert CliRunner().invoke(cli.main, ["check", str(file), *named]).output == done.output
+
+
+def test_check_asks_which_assignment_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / "x.zip"
+    file.write_bytes(zip_bytes({"x.ipynb": b""}))
+    done = CliRunner().invoke(cli.main, ["check", str(file), "--project", str(tmp_path)])
+    assert done.exit_code == 2 and "add --assignment NAME" in done.output

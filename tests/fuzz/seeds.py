@@ -71,7 +71,7 @@ def _packets() -> Iterator[packets.Packet]:
     yield packets.CellLost(1, -9, False)
     yield packets.Checked("q1")
     yield packets.Finished()
-    yield packets.Judge("7", ["q1"], 5.0)
+    yield packets.Judge("7", ["q1"], 5.0, {"q2": ["q1"]})
     yield packets.Judging("q1")
     yield packets.Tested("q1", "test_one", Status.ERROR, "", 0.1, True, -9)
 

@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from autograder.bundle import Manifest, Question
-from autograder.demo import DemoClass, demo_class
+from autograder.bundle import Checkpoint, Manifest, Question, TestEntry
+from autograder.demo import DemoClass, Role, demo_class
+from autograder.demo.check import faults
 from autograder.demo.edits import Pair, changed_question
 from autograder.gradebook import parse
 from autograder.intake import Intake, intake
+from autograder.model import QuestionVerdict, Standing, Status, TestVerdict, Verdict
 from autograder.notebook import code_sources, read
 
 QUESTIONS = ["q1", "q2", "q3", "q4", "q5", "q6"]
@@ -166,3 +169,102 @@ def test_the_table_is_written_beside_the_files(demo: DemoClass, tmp_path: Path) 
 def test_notebooks_without_the_same_check_cells_are_refused() -> None:
     with pytest.raises(ValueError, match="check cells"):
         Pair(SOLUTION, json.dumps({**json.loads(STUDENT), "cells": []}).encode())
+
+
+# The small class.
+
+
+def entries(*names: str) -> list[TestEntry]:
+    return [TestEntry(name=name, points=1, hidden=name != "test_smoke") for name in names]
+
+
+SMALL = replace(
+    MANIFEST,
+    questions=[
+        Question(name=name, points=2, tests=entries("test_smoke", "test_more"), requires=wanted)
+        for name, wanted in [("q1", []), ("q2", []), ("q3", ["q2"]), ("q4", ["q3"]), ("q5", []),
+                             ("q6", [])]
+    ],
+    checkpoints=[
+        Checkpoint(file="tiny.safetensors", question="q5", tests=["test_more"], credit=0.8)
+    ],
+)  # fmt: skip
+
+
+def small(manifest: Manifest = SMALL) -> dict[str, Role]:
+    mutants = {f"m{q}": mutant(q) for q in ["q2", "q5", "q6"]}
+    made = demo_class(SOLUTION, STUDENT, WEIGHTS, mutants, manifest, full=False)
+    return {role.what: role for role in made.roles}
+
+
+def test_the_small_class_has_one_of_each_kind() -> None:
+    assert list(small()) == ["perfect", "untouched", "mutant: mq5", "missing weights",
+                             "failed smoke test", "forging a score"]  # fmt: skip
+    plain = replace(MANIFEST, expected_files=[])
+    assert list(small(plain)) == ["perfect", "untouched", "mutant: mq2", "forging a score"]
+
+
+def test_whoever_hands_in_no_weights_loses_what_the_manifest_says() -> None:
+    role = small()["missing weights"]
+    assert list(role.files) == ["tiny.ipynb"] and role.files["tiny.ipynb"] == SOLUTION
+    assert (role.loses, role.score, role.skipped) == (["q5"], 11.8, [])
+
+
+def test_a_broken_smoke_test_skips_what_builds_on_it_and_breaks_nothing_else() -> None:
+    role = small()["failed smoke test"]
+    assert (role.loses, role.skipped) == (["q2", "q3", "q4"], ["q3", "q4"])
+    cells = code_sources(read(role.files["tiny.ipynb"]))
+    check = cells.index('grader.check("q2")')
+    names: dict[str, object] = {}
+    for source in cells[:check]:
+        exec("" if "grader" in source else source, names)
+    with pytest.raises(ValueError, match="broken on purpose"):
+        names["two"](1)  # type: ignore[operator]
+    exec(cells[check + 1], names)
+    assert names["two"](1) == 3  # type: ignore[operator]
+
+
+def case(status: Status, points: float) -> QuestionVerdict:
+    test = TestVerdict(name="test_more", status=status, points=points, possible=2, hidden=True)
+    return QuestionVerdict(score=points, possible=2, tests=[test])
+
+
+@pytest.mark.parametrize(
+    ("expected", "fault"),
+    [
+        ({"skipped": ["q2"]}, ""),
+        ({"skipped": []}, "was skipped in ['q2'], not in []"),
+        ({"skipped": ["q1", "q2"]}, "was skipped in ['q2'], not in ['q1', 'q2']"),
+        ({"score": 2.0}, ""),
+        ({"score": 1.9}, "has 2 points, not 1.9"),
+        ({"loses": ["q2"]}, ""),
+        ({"loses": []}, "lost points in ['q2'], not in []"),
+    ],
+)
+def test_what_a_role_should_get_is_compared_with_its_verdict(
+    expected: dict[str, Any], fault: str
+) -> None:
+    role = Role(name="Lovelace, Ada", login="a", what="one", expect="", **expected)
+    verdict = Verdict(
+        student=role.student.id, name=role.name, assignment="tiny", status=Standing.GRADED,
+        score=2, possible=4, isolation="A", seconds=1,
+        questions={"q1": case(Status.PASSED, 2), "q2": case(Status.SKIPPED, 0)},
+    )  # fmt: skip
+    assert faults([role], [verdict]) == {"one": fault}
+
+
+def test_every_assignment_is_shown_and_one_fault_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from autograder.demo import run as command
+
+    seen = []
+
+    def one(project: Path, out: Path, name: str) -> bool:
+        seen.append((out.name, name))
+        return name != "b"
+
+    monkeypatch.setattr(command, "_run", one)
+    assert not command.run(tmp_path, tmp_path, ["a", "b", "c"])
+    assert seen == [("a", "a"), ("b", "b"), ("c", "c")]
+    assert command.run(tmp_path, tmp_path, ["a", "c"])
