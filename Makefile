@@ -12,7 +12,7 @@ demo: $(VENV)/.ready
 	$(BIN)/autograder demo $(NAMES)
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: $(VENV)/.ready
 	$(BIN)/python -m pytest

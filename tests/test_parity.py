@@ -19,11 +19,11 @@ from autograder.engine import Settings, grade
 from autograder.model import Submission, Verdict
 
 PROJECT = Path(__file__).parents[1]
-HONEST = ("perfect", "partial: the end is missing", "partial: half is missing")
+HONEST = ("perfect", "partial: the end is missing")
 
 
 @pytest.fixture(scope="module")
-def class_of_three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, list[Submission]]:
+def honest_class(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, list[Submission]]:
     built = compose("cnn_imaging", PROJECT)
     folder = tmp_path_factory.mktemp("dist") / "cnn_imaging"
     publish({folder: built.bundle})
@@ -45,8 +45,8 @@ def class_of_three(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, li
 
 
 @pytest.fixture(scope="module")
-def sealed(class_of_three: tuple[Bundle, list[Submission]]) -> dict[str, Verdict]:
-    bundle, submissions = class_of_three
+def sealed(honest_class: tuple[Bundle, list[Submission]]) -> dict[str, Verdict]:
+    bundle, submissions = honest_class
     outcomes = grade(bundle, submissions, Settings(secret="parity"))
     return {outcome.verdict.source: outcome.verdict for outcome in outcomes}
 
@@ -54,11 +54,11 @@ def sealed(class_of_three: tuple[Bundle, list[Submission]]) -> dict[str, Verdict
 @pytest.mark.parametrize("what", HONEST)
 def test_otter_run_gives_honest_work_the_same_points_for_every_question(
     what: str,
-    class_of_three: tuple[Bundle, list[Submission]],
+    honest_class: tuple[Bundle, list[Submission]],
     sealed: dict[str, Verdict],
     tmp_path: Path,
 ) -> None:
-    bundle, submissions = class_of_three
+    bundle, submissions = honest_class
     submission = next(one for one in submissions if one.source == what)
     with_otter = _run_otter(bundle, submission, tmp_path)
     assert {name: q.score for name, q in sealed[what].questions.items()} == pytest.approx(

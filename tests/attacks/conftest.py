@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness import Grader
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # it stands in an environment of its own
 def grader() -> Iterator[Grader]:
     with Grader() as grader:
         yield grader

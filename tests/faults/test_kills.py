@@ -165,7 +165,7 @@ def test_what_a_killed_run_left_behind_is_cleared_by_the_next(fresh: Any) -> Non
     assert list(fresh.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGTERM"])
 def test_a_signal_while_results_are_written_leaves_a_store_that_can_be_gone_on_with(
     fresh: Any, undisturbed: Any, name: str
 ) -> None:

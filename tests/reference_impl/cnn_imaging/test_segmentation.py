@@ -95,7 +95,7 @@ def test_pixels_that_do_not_match_are_refused():
 def trained():
     data = dermsim.cohort(150, np.random.default_rng(0), views=(1, 0, 0, 0))
     train, val = (data.X[:120], data.mask[:120]), (data.X[120:], data.mask[120:])
-    return train_segmenter(train, val, seed=1), train, val
+    return train_segmenter(train, val, seed=1, max_seconds=600), train, val
 
 
 def test_training_learns_to_outline_new_lesions(trained):

@@ -19,13 +19,13 @@ def parts():
 
 @pytest.fixture(scope="module")
 def model(parts):
-    return train_classifier(parts[0], parts[1], seed=1)
+    return train_classifier(parts[0], parts[1], seed=1, max_seconds=600)
 
 
 def test_it_learns_from_the_labels_it_is_given(parts, model):
     (X, y), val, test = parts
     assert roc_auc(test[1], predict_proba(model, test[0])) > 0.75
-    flipped = train_classifier((X, 1 - y), (val[0], 1 - val[1]), seed=1)
+    flipped = train_classifier((X, 1 - y), (val[0], 1 - val[1]), seed=1, max_seconds=600)
     assert roc_auc(test[1], predict_proba(flipped, test[0])) < 0.25
 
 
