@@ -40,8 +40,8 @@ class ConvBlock(nn.Sequential):
     """Twice a 3x3 convolution, group norm (Wu & He, ECCV 2018) with 4 groups, and ReLU.
 
     Unlike batch norm, group norm does not depend on the other images of a batch. The convolutions
-    have a bias: without it, or with a norm of single channels, an image of half the brightness
-    would be translated to the same image.
+    have a bias: without it, or with a norm of single channels, the block would give the same for
+    an image of half the brightness.
 
     Shapes: [B, cin, H, W] to [B, cout, H, W]; ``cout`` a multiple of 4.
     """
@@ -60,6 +60,9 @@ class ConvBlock(nn.Sequential):
 
 class UNetGenerator(nn.Module):
     """A U-Net from image to image (Ronneberger, Fischer & Brox, MICCAI 2015), three resolutions.
+
+    What it computes is added to the first channel of its input: it learns the difference of two
+    images, and starts near the source whatever its initial weights.
 
     Shapes: [B, in_channels, H, W] to [B, 1, H, W], any real numbers; H and W multiples of 4.
     With ``width=8``: 29,641 parameters.
@@ -88,7 +91,7 @@ class UNetGenerator(nn.Module):
         coarse = self.down[2](functional.max_pool2d(middle, 2))  # [B, w3, H/4, W/4]
         middle = self.merge[0](torch.cat([self.up[0](coarse), middle], dim=1))
         fine = self.merge[1](torch.cat([self.up[1](middle), fine], dim=1))
-        return self.head(fine)
+        return x[:, :1] + self.head(fine)
 
 
 class PatchDiscriminator(nn.Module):

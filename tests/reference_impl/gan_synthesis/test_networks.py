@@ -54,9 +54,18 @@ def test_an_image_is_translated_alike_in_any_company(generator):
     assert torch.allclose(generator(x)[3], generator(x[3:4])[0], atol=1e-5)
 
 
-def test_the_generator_sees_how_bright_an_image_is_as_a_whole(generator):
+def test_what_the_generator_adds_depends_on_how_bright_an_image_is_as_a_whole(generator):
     x = batch(1)
-    assert (generator(x) - generator(0.5 * x)).abs().mean() > 0.01
+    added, added_to_half = generator(x) - x, generator(0.5 * x) - 0.5 * x
+    assert (added - added_to_half).abs().mean() > 0.01
+
+
+def test_the_generator_adds_to_the_first_channel_of_its_input():
+    generator, x = UNetGenerator(in_channels=2).eval(), batch(channels=2)
+    with torch.no_grad():
+        generator.head.weight.zero_()
+        generator.head.bias.fill_(0.25)
+        assert torch.allclose(generator(x), x[:, :1] + 0.25)
 
 
 def test_skip_connections_carry_what_the_coarse_levels_do_not(generator):
@@ -64,7 +73,8 @@ def test_skip_connections_carry_what_the_coarse_levels_do_not(generator):
     with torch.no_grad():
         for layer in generator.up:
             layer.weight.zero_()
-        assert (generator(x) - generator(x.flip(-1))).abs().max() > 1e-3
+        added, of_mirrored = generator(x) - x, generator(x.flip(-1)) - x.flip(-1)
+    assert (added - of_mirrored).abs().max() > 1e-3
 
 
 def test_the_discriminator_sees_the_source(discriminator):
