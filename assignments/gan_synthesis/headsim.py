@@ -11,7 +11,7 @@ hold, because labels are drawn at twice the resolution of images.
 
 The lesion is chosen to be a trap. Its proton density and T1 are both higher than those of white
 matter, by amounts that cancel in a T1-weighted image at 1.5 T: there it cannot be seen, not even
-in principle, while its long T2 makes it bright in a T2-weighted image.
+in principle, while its longer T2 makes it bright in a T2-weighted image.
 
 Only NumPy is needed.
 """
@@ -54,14 +54,14 @@ AIR, SCALP, BONE, CSF, GREY, WHITE, DEEP_GREY, LESION = range(8)
 
 TISSUES = np.array(
     [
-        [0.00, 1.000, 0.000, 1.000],  # air, which gives no signal whatever its times
-        [0.90, 0.324, 0.137, 0.070],  # scalp
-        [0.10, 0.533, 0.088, 0.050],  # bone
-        [1.00, 4.200, 0.000, 1.990],  # liquor
-        [0.80, 0.857, 0.376, 0.100],  # grey matter of the cortex
-        [0.70, 0.583, 0.382, 0.080],  # white matter
-        [0.76, 0.720, 0.376, 0.090],  # deep grey matter
-        [0.85, 0.862, 0.382, 0.200],  # lesion
+        [0.000, 1.000, 0.000, 1.000],  # air, which gives no signal whatever its times
+        [0.900, 0.324, 0.137, 0.070],  # scalp
+        [0.100, 0.533, 0.088, 0.050],  # bone
+        [1.000, 4.200, 0.000, 1.990],  # liquor
+        [0.800, 0.857, 0.376, 0.100],  # grey matter of the cortex
+        [0.700, 0.583, 0.382, 0.080],  # white matter
+        [0.760, 0.720, 0.376, 0.090],  # deep grey matter
+        [0.885, 0.862, 0.382, 0.120],  # lesion
     ]
 )
 """Proton density, A in s, C and T2 in s of each label, with T1 = A B0^C for B0 in tesla.

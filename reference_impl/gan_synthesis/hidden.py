@@ -37,43 +37,41 @@ __all__ = [
     "warm",
 ]
 
-# PROVISIONAL. Baselines: `calibration.py`, 2026-11, 4 course secrets. The reference was trained
-# with one seed only, and before its convolutions had a bias; an independent solution with the bias
-# was trained once too. Run `calibration.py --seeds 5 --secrets 4` and renew all of this.
+# Measured by `calibration.py --seeds 3 --secrets 3`, 2026-11: few seeds, so the bounds keep well
+# below what the reference reaches.
 
-PSNR_STEPS = Secret((26.1, 26.5), "PSNR that earns part of the credit, and all of it")
+PSNR_STEPS = Secret((26.5, 27.5), "PSNR that earns part of the credit, and all of it")
 """Mean PSNR, dB, on :func:`translation_set` for part of the credit and for all of it.
 
-Trained models: 29.07, sd over 4 secrets 0.05 (no bias, 1 seed); 26.80 (bias, 1 seed, 1 secret).
-5x5 quadratic patch filter 25.76, sd 0.04, highest 25.82; lookup table 20.92, sd 0.01; the source as
-it is 16.39, sd 0.04.
+Reference 28.53, sd 0.16, lowest 28.36 (3 seeds, 3 secrets). 5x5 quadratic patch filter 25.74,
+highest 25.75; lookup table 20.92; the source as it is 16.37.
 """
 
-SSIM_LEAST = Secret(0.89, "SSIM, at least")
+SSIM_LEAST = Secret(0.90, "SSIM, at least")
 """Mean SSIM on :func:`translation_set`, at least.
 
-Trained models, as above: 0.940, sd 0.002; 0.931. Patch filter 0.836, sd 0.001; lookup table 0.809;
-the source 0.623.
+Reference 0.933, sd 0.003, lowest 0.930. Patch filter 0.836; lookup table 0.809; the source 0.622.
 """
 
-HARD_PSNR_LEAST = Secret(23.0, "PSNR in thin layers, at least")
+HARD_PSNR_LEAST = Secret(24.0, "PSNR in thin layers, at least")
 """Mean PSNR, dB, in the thin layers of :func:`translation_set`, at least.
 
-Trained models, as above: 25.24, sd 0.02; 24.14. Patch filter 22.17, sd 0.07, highest 22.26; lookup
-table 22.02, sd 0.05; the source 18.67.
+Reference 25.12, sd 0.14, lowest 24.96. Patch filter 22.15, highest 22.21; lookup table 22.03; the
+source 18.67.
 """
 
 RETRAINED_GAIN = Secret(6.0, "gain in PSNR after training again, at least")
 """Mean PSNR on ``retraining_set().evaluation`` over that of the source as it is, dB, at least.
 
-Reference 11.04 (1 seed, 1 secret). On :func:`translation_set` a lookup table gains 4.5, the patch
-filter 9.4.
+Reference 10.33, sd 0.68, lowest 9.62 (3 seeds, a secret each). Lookup table 4.46, patch filter 9.27:
+the bound asks that something is learnt from what is sent, not for a good image.
 """
 
-SWAPPED_GAIN = Secret(3.0, "gain in PSNR after training on exchanged images, at most")
+SWAPPED_GAIN = Secret(1.0, "gain in PSNR after training on exchanged images, at most")
 """The same after training on :meth:`Retraining.swapped`, dB, at most.
 
-Reference -0.62 (1 seed, 1 secret). Whoever answers as after the right training gains 11.
+Reference -4.18, sd 0.50, highest -3.68. Whoever answers as after the right training gains as
+much as there.
 """
 
 Array = npt.NDArray[Any]

@@ -109,7 +109,7 @@ def test_lesions_cannot_be_seen_in_their_source_and_can_in_their_target():
             [x[m].mean() - x[r].mean() for x, m, r in zip(images, lesion, ref, strict=True)]
         )
 
-    assert np.abs(contrast(data.source)).mean() < 0.03 < 0.25 < contrast(true).min()
+    assert np.abs(contrast(data.source)).mean() < 0.03 < 0.15 < contrast(true).min()
 
 
 def test_the_swapped_twin_exchanges_what_is_learnt_from_and_not_what_is_judged():
@@ -132,4 +132,3 @@ def test_a_short_training_shows_whether_code_learns_from_what_it_is_given(monkey
         gain[name] = (psnr(made, true, 1.0) - psnr(judged, true, 1.0)).mean()
     assert gain["as it is"] > hidden.RETRAINED_GAIN.reveal(), gain
     assert gain["swapped"] < hidden.SWAPPED_GAIN.reveal(), gain
-    print(gain)
