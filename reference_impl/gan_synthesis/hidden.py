@@ -63,8 +63,8 @@ source 18.67.
 RETRAINED_GAIN = Secret(6.0, "gain in PSNR after training again, at least")
 """Mean PSNR on ``retraining_set().evaluation`` over that of the source as it is, dB, at least.
 
-Reference 10.33, sd 0.68, lowest 9.62 (3 seeds, a secret each). Lookup table 4.46, patch filter 9.27:
-the bound asks that something is learnt from what is sent, not for a good image.
+Reference 10.33, sd 0.68, lowest 9.62 (3 seeds, a secret each). Lookup table 4.46, patch filter
+9.27: the bound asks that something is learnt from what is sent, not for a good image.
 """
 
 SWAPPED_GAIN = Secret(1.0, "gain in PSNR after training on exchanged images, at most")
