@@ -260,6 +260,9 @@ class _Attempt:
                 selector.register(source, selectors.EVENT_READ)
             while not student.finished and not room.killed:
                 ready = {key.fileobj for key, _ in selector.select(_TICK_SECONDS)}
+                if room.control in ready:
+                    # what a cell prints comes after the word that it has begun
+                    ready.discard(room.output)
                 self._look_after(room, ready, selector)
                 try:
                     if room.control in ready:

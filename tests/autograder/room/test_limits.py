@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from autograder.room.cgroup import Groups
 from autograder.room.host import Warm
 from autograder.room.jail import ROOM_USER
 from autograder.room.walls import ALL, Wall
-from autograder.supervisor import Supervisor
+from autograder.supervisor import StudentRoom, Supervisor
 
 Grade = Callable[..., Outcome]
 WALLS = {
@@ -327,4 +328,19 @@ def test_output_past_the_shell_without_end_is_cut_off_and_told(grade: Grade, wal
     verdict = grade(flood, walls=walls, cell_seconds=30.0).verdict
     assert verdict.score == 6
     assert "room S printed more than 8 MiB past the shell" in verdict.notes
+    assert len(verdict.remarks) == 1 and re.search("code cell 4", verdict.remarks[0])
+
+
+def test_a_flood_is_told_of_its_own_cell_though_word_of_it_comes_late(
+    grade: Grade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear = StudentRoom.hear
+
+    def late(room: StudentRoom) -> None:
+        time.sleep(0.2)
+        hear(room)
+
+    monkeypatch.setattr(StudentRoom, "hear", late)
+    flood = "import os\nos.write(1, bytes(9 << 20))"
+    verdict = grade(flood).verdict
     assert len(verdict.remarks) == 1 and re.search("code cell 4", verdict.remarks[0])
