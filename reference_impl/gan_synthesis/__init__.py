@@ -1,0 +1,1 @@
+"""Reference answers of the assignment "GANs for image synthesis", and the grader's own data."""
