@@ -86,12 +86,17 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, projec
     from rich.console import Console
     from rich.table import Table
 
+    from autograder.build.verify import Row
     from autograder.build.verify import verify as prove
+
+    def say(row: Row) -> None:
+        click.echo(f"{'✓' if row.holds else '✗'} {name}: {row.subject}", err=True)
 
     held = True
     for name in _chosen(names, project):
         # the code that runs here is the course's own
-        proof = prove(name, project, settings=_settings(project, rooms, risk="no-isolation"))
+        settings = _settings(project, rooms, risk="no-isolation")
+        proof = prove(name, project, settings=settings, heard=say)
         table = Table(title=f"{name}: the proof it ships with", title_justify="left")
         for column in ("subject", "expected", "got", ""):
             table.add_column(column)

@@ -17,6 +17,8 @@ from autograder.build.mutant import Mutant, read_mutants
 from autograder.build.publish import publish
 from autograder.build.sources import Sources
 from autograder.bundle import Bundle, Manifest, Question, lacking
+from autograder.engine import Settings
+from autograder.engine import grade as sealed
 from autograder.model import (
     Outcome,
     QuestionVerdict,
@@ -64,9 +66,10 @@ def verify(
     name: str,
     project: Path,
     *,
-    grade: Grade | None = None,
+    grade: Grade = sealed,
     settings: object | None = None,
     only: Iterable[str] | None = None,
+    heard: Callable[[Row], None] = lambda row: None,
 ) -> Proof:
     """Grade the solution, the student notebook and every mutant of ``solutions/NAME/``.
 
@@ -75,9 +78,10 @@ def verify(
     Args:
         name: The assignment.
         project: The project's root.
-        grade: Stand-in for the sealed engine.
+        grade: The engine, or a stand-in.
         settings: The engine's settings; its defaults if not given.
         only: Subjects to grade, by their names in the rows; all if not given.
+        heard: Called with each row as soon as it is known.
 
     Raises:
         BuildError: if the assignment does not build or a mutant's header is wrong.
@@ -87,15 +91,12 @@ def verify(
     claims = _claims(sources, built)
     if only is not None:
         claims = [claim for claim in claims if claim.subject in set(only)]
-    if grade is None:
-        from autograder.engine import Settings
-        from autograder.engine import grade as sealed
-
-        grade, settings = sealed, settings or Settings()
     with TemporaryDirectory(prefix="autograder-verify-") as temporary:
         folder = Path(temporary) / name
         publish({folder: built.bundle})
-        return Proof(name, _check(claims, grade, Bundle(folder), settings))
+        submissions = [claim.submission for claim in claims]
+        graded = grade(Bundle(folder), submissions, settings or Settings())
+        return Proof(name, _check(claims, graded, heard))
 
 
 @dataclass(frozen=True)
@@ -135,15 +136,21 @@ def _submission(number: int, subject: str, notebook: bytes, files: dict[str, byt
     return Submission(student=student, source=subject, notebook=notebook, files=files)
 
 
-def _check(claims: list[_Claim], grade: Grade, bundle: Bundle, settings: object) -> list[Row]:
-    submissions = [claim.submission for claim in claims]
-    verdicts = {o.verdict.student: o.verdict for o in grade(bundle, submissions, settings)}
-    rows = []
-    for claim in claims:
-        verdict = verdicts.get(claim.submission.student.key)
-        wrong = _trouble(verdict) or claim.judge(verdict.questions if verdict else {})
-        rows.append(Row(claim.subject, claim.expected, wrong or claim.expected, not wrong))
-    return rows
+def _check(
+    claims: list[_Claim], graded: Iterable[Outcome], heard: Callable[[Row], None]
+) -> list[Row]:
+    by_student = {claim.submission.student.key: claim for claim in claims}
+    rows = {}
+    for outcome in graded:
+        claim = by_student[outcome.verdict.student]
+        rows[claim.subject] = _row(claim, outcome.verdict)
+        heard(rows[claim.subject])
+    return [rows.get(claim.subject) or _row(claim, None) for claim in claims]
+
+
+def _row(claim: _Claim, verdict: Verdict | None) -> Row:
+    wrong = _trouble(verdict) or claim.judge(verdict.questions if verdict else {})
+    return Row(claim.subject, claim.expected, wrong or claim.expected, not wrong)
 
 
 def _trouble(verdict: Verdict | None) -> str:
