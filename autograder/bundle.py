@@ -125,6 +125,27 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Points of the autograded questions together."""
         return sum(question.points for question in self.autograded)
 
+    def credit(self, question: str, test: str, missing: Collection[str]) -> float:
+        """Share of its points that a test can earn where the files ``missing`` are not there."""
+        return min(
+            (
+                one.credit
+                for one in self.checkpoints
+                if one.file in missing and one.question == question and test in one.tests
+            ),
+            default=1.0,
+        )
+
+    def possible_without_files(self) -> dict[str, float]:
+        """Points that each autograded question can earn where no file was handed in."""
+        return {
+            question.name: sum(
+                test.points * self.credit(question.name, test.name, self.expected_files)
+                for test in question.tests
+            )
+            for question in self.autograded
+        }
+
 
 def lacking(question: str, requires: Mapping[str, Sequence[str]], failed: Collection[str]) -> str:
     """The question in ``failed`` that ``question`` builds on, directly or by way of others.

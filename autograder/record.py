@@ -294,17 +294,11 @@ class Record:
         )
 
     def _judge(self, question: Question, missing: list[Checkpoint]) -> QuestionVerdict:
+        files = [one.file for one in missing]
         tests = []
         for entry in question.tests:
             test = self._test(question, entry.name, entry.points, entry.hidden)
-            credit = min(
-                (
-                    one.credit
-                    for one in missing
-                    if one.question == question.name and entry.name in one.tests
-                ),
-                default=1.0,
-            )
+            credit = self._manifest.credit(question.name, entry.name, files)
             tests.append(msgspec.structs.replace(test, points=round(test.points * credit, 6)))
         score = sum(test.points for test in tests)
         if question.all_or_nothing and any(test.status != Status.PASSED for test in tests):

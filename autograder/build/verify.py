@@ -116,7 +116,7 @@ def _claims(sources: Sources, built: Built) -> list[_Claim]:
         ("student notebook", built.student_notebook, {}, zero, _Judge(manifest).zero),
     ]
     if manifest.checkpoints:
-        points = sum(_Judge(manifest).credited().values())
+        points = sum(manifest.possible_without_files().values())
         less = f"{points:g} points: it trains, and credit is reduced"
         reduced = _Judge(manifest).reduced
         subjects.insert(1, ("solution without weights", solution, {}, less, reduced))
@@ -176,25 +176,10 @@ class _Judge:
     def full(self, found: dict[str, QuestionVerdict]) -> str:
         return _listed(_lost(question, found) for question in self.manifest.autograded)
 
-    def credited(self) -> dict[str, float]:
-        """What each question earns in full where no weights were handed in."""
-        credits = {
-            (one.question, test): one.credit
-            for one in sorted(self.manifest.checkpoints, key=lambda one: -one.credit)
-            for test in one.tests
-        }
-        return {
-            question.name: sum(
-                test.points * credits.get((question.name, test.name), 1.0)
-                for test in question.tests
-            )
-            for question in self.manifest.autograded
-        }
-
     def reduced(self, found: dict[str, QuestionVerdict]) -> str:
-        wrong = []
+        wrong, possible = [], self.manifest.possible_without_files()
         for question in self.manifest.autograded:
-            verdict, wanted = found.get(question.name), self.credited()[question.name]
+            verdict, wanted = found.get(question.name), possible[question.name]
             if verdict is None or any(test.status != Status.PASSED for test in verdict.tests):
                 wrong.append(_lost(question, found))
             elif abs(verdict.score - wanted) > TOLERANCE:

@@ -124,31 +124,15 @@ def _small(stage: _Stage, mutants: Mapping[str, bytes]) -> list[Role]:
 def _without_weights(stage: _Stage) -> list[Role]:
     if not stage.manifest.expected_files:
         return []
-    lost = reduced(stage.manifest)
-    score = stage.manifest.possible - sum(lost.values())
+    possible = stage.manifest.possible_without_files()
+    lost = [q.name for q in stage.manifest.autograded if possible[q.name] < q.points]
+    score = sum(possible.values())
     return [
         Role(name="Tanaka, Yuki", login="ytanaka", what="missing weights", skipped=[],
-            files={stage.notebook: stage.solution}, loses=list(lost), score=score,
+            files={stage.notebook: stage.solution}, loses=lost, score=score,
             expect=f"trains while it is graded, and has {score:g} points: a part of those of "
             f"{', '.join(lost) or 'nothing'}"),
     ]  # fmt: skip
-
-
-def reduced(manifest: Manifest) -> dict[str, float]:
-    """The points that a solution without any weights loses, by question."""
-    credits: dict[tuple[str, str], float] = {}
-    for one in manifest.checkpoints:
-        for test in one.tests:
-            key = one.question, test
-            credits[key] = min(one.credit, credits.get(key, 1.0))
-    lost = {
-        question.name: sum(
-            test.points * (1 - credits.get((question.name, test.name), 1.0))
-            for test in question.tests
-        )
-        for question in manifest.autograded
-    }
-    return {name: points for name, points in lost.items() if points > 0}
 
 
 def _on_sand(stage: _Stage) -> list[Role]:
