@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import random
 import select
@@ -37,6 +38,10 @@ from autograder.wire import packets
 
 FIRST_LINE = packets.CONTROL + 1
 """Descriptor of the line to T for the first question; the others follow."""
+LIBRARIES = (
+    "rdkit.Chem.Draw", "scipy.ndimage", "sklearn.metrics", "torch_geometric.nn", "torchvision.ops",
+)  # fmt: skip
+"""What the course's notebooks import and takes long."""
 SEED = 20_260_101
 """Seed of Python's, numpy's and torch's global generators before the first cell."""
 _ARTEFACT_LIMIT = 32 * 1024 * 1024
@@ -60,12 +65,10 @@ class CellLost(BaseException):
 
 def warm() -> None:
     """Import and set up everything a notebook needs; called once, before any room exists."""
-    import torch_geometric.data  # noqa: F401
-    import torchvision.ops  # noqa: F401
-
+    for name in LIBRARIES:
+        importlib.import_module(name)
     matplotlib.use("module://matplotlib_inline.backend_inline")
-    from matplotlib import pyplot  # noqa: F401
-
+    importlib.import_module("matplotlib.pyplot")
     sys.modules["coursekit"] = coursekit
     config = Config()
     config.HistoryManager.enabled = False
