@@ -37,7 +37,7 @@ __all__ = [
     "warm",
 ]
 
-# Measured by `calibration.py --seeds 3 --secrets 3`, 2026-11: few seeds, so the bounds keep well
+# Measured by `calibration.py`, 2026-11, with 3 or 4 seeds: few, so the bounds keep well
 # below what the reference reaches.
 
 PSNR_STEPS = Secret((26.5, 27.5), "PSNR that earns part of the credit, and all of it")
@@ -60,17 +60,17 @@ Reference 25.12, sd 0.14, lowest 24.96. Patch filter 22.15, highest 22.21; looku
 source 18.67.
 """
 
-RETRAINED_GAIN = Secret(6.0, "gain in PSNR after training again, at least")
+RETRAINED_GAIN = Secret(5.0, "gain in PSNR after training again, at least")
 """Mean PSNR on ``retraining_set().evaluation`` over that of the source as it is, dB, at least.
 
-Reference 10.33, sd 0.68, lowest 9.62 (3 seeds, a secret each). Lookup table 4.46, patch filter
-9.27: the bound asks that something is learnt from what is sent, not for a good image.
+Reference 8.71, sd 0.78, lowest 7.89 (4 seeds, a secret each). Lookup table 4.52, patch filter
+9.33: the bound asks that something is learnt from what is sent, not for a good image.
 """
 
 SWAPPED_GAIN = Secret(1.0, "gain in PSNR after training on exchanged images, at most")
 """The same after training on :meth:`Retraining.swapped`, dB, at most.
 
-Reference -4.18, sd 0.50, highest -3.68. Whoever answers as after the right training gains as
+Reference -4.39, sd 0.36, highest -4.04 (4 seeds). Whoever answers as after the right training gains as
 much as there.
 """
 
@@ -159,9 +159,9 @@ def lesion_set() -> LesionSet:
 
 
 def retraining_set() -> Retraining:
-    """64 heads to learn from, 8 to watch, 60 to judge by."""
-    chosen = _some("retraining", 132)
-    parts = slice(0, 64), slice(64, 72), slice(72, 132)
+    """32 heads to learn from, 8 to watch, 60 to judge by."""
+    chosen = _some("retraining", 100)
+    parts = slice(0, 32), slice(32, 40), slice(40, 100)
     train, val, judged = (chosen.take(part) for part in parts)
     pairs = [(_unit(part.low), _unit(part.t1w)) for part in (train, val)]
     return Retraining(pairs[0], pairs[1], TranslationSet.of(judged, "the retraining set"))
@@ -177,7 +177,7 @@ def _some(name: str, count: int) -> Scans:
 _DRAWN: dict[str, dict[str, Any]] = {
     "translation": {"n": 266, "lesions": 0.3},
     "lesions": {"n": 80, "lesions": 1.0},
-    "retraining": {"n": 176, "lesions": 0.3},
+    "retraining": {"n": 134, "lesions": 0.3},
 }
 """What is drawn for the course; about three quarters of it are shown to one student's code."""
 
