@@ -467,9 +467,9 @@ def train_multitask(
     rng = np.random.default_rng(seed)
     encoder = GraphEncoder(moldata.NODE_DIMS, moldata.EDGE_DIMS, h=48, L=3)
     head = nn.Linear(48, labels.shape[1])
-    optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=2e-3)
+    optimiser = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=4e-3)
     rows = np.flatnonzero(~np.asarray(tasks.meta["held_out"]))
-    for _ in range(6):
+    for _ in range(3):
         for chosen in np.array_split(rng.permutation(rows), -(-len(rows) // 64)):
             logits = head(encoder(*moldata.collate([graphs[row] for row in chosen])))
             value = loss(logits, labels[chosen])

@@ -145,9 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error)
         return 2
-    for stream in (sys.stdout,):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     print(report)
     return 1 if report.costs else 0
 
@@ -185,9 +184,6 @@ def examine(path: Path, assignment: dict[str, Any], now: float | None = None) ->
     report.graded = list(_graded(assignment))
     report.runs = list(_runs(assignment, missing))
     return report
-
-
-# Reading.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,9 +241,6 @@ def _unpacked(path: Path, entry: zipfile.ZipInfo) -> bytes:
 def _newest(stem: str) -> Path | None:
     found = sorted(Path().glob(f"{stem}_*.zip"), key=lambda file: file.stat().st_mtime)
     return found[-1] if found else None
-
-
-# The notebook.
 
 
 def _choose(report: Report, files: dict[str, _File], assignment: dict[str, Any]) -> str:
@@ -472,9 +465,6 @@ def _check_errors(report: Report, notebook: dict[str, Any]) -> None:
         )
 
 
-# Answers.
-
-
 def _check_answers(
     report: Report, notebook: dict[str, Any], assignment: dict[str, Any], broken: bool
 ) -> None:
@@ -627,9 +617,6 @@ def _texts(cells: Sequence[dict[str, Any]], question: dict[str, Any]) -> Iterato
             yield text
 
 
-# Weights.
-
-
 def _check_weights(
     report: Report, path: Path, files: dict[str, _File], assignment: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -733,9 +720,6 @@ def _check_size(report: Report, path: Path) -> None:
     size = path.stat().st_size
     if path.suffix.lower() != ".ipynb":
         report.add("ok", f"The zip has {size / 2**20:.1f} MB.")
-
-
-# What will become of it.
 
 
 def _graded(assignment: dict[str, Any]) -> Iterator[str]:
