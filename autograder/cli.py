@@ -75,9 +75,16 @@ def build(names: tuple[str, ...], project: Path) -> None:
 @main.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--rooms", type=click.IntRange(1), help="Submissions graded at a time; one a core.")
+@click.option(
+    "--mutants",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Grade so many mutants of each assignment, spread over its list; all by default.",
+)
 @_PROJECT
 @click.pass_context
-def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, project: Path) -> None:
+def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutants: int | None,
+           project: Path) -> None:  # fmt: skip
     """Prove assignments: solution, blank notebook and every mutant get what they should.
 
     The solution gets everything, the blank notebook nothing, and every mutant loses the tests
@@ -96,7 +103,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, projec
     for name in _chosen(names, project):
         # the code that runs here is the course's own
         settings = _settings(project, rooms, risk="no-isolation")
-        proof = prove(name, project, settings=settings, heard=say)
+        proof = prove(name, project, settings=settings, mutants=mutants, heard=say)
         table = Table(title=f"{name}: the proof it ships with", title_justify="left")
         for column in ("subject", "expected", "got", ""):
             table.add_column(column)

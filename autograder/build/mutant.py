@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from autograder.bundle import Manifest
 from autograder.errors import BuildError
+
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -103,3 +107,10 @@ def _marked_cell(cells: list[dict[str, object]], question: str) -> int:
         if isinstance(metadata, dict) and question in metadata.get("otter", {}).get("tests", []):
             return place
     return len(cells)
+
+
+def spread(things: Sequence[Thing], wanted: int | None) -> list[Thing]:
+    """``wanted`` of ``things``, evenly over the whole; all if there are no more or none is said."""
+    if wanted is None or len(things) <= wanted:
+        return list(things)
+    return [things[k * len(things) // wanted] for k in range(wanted)]

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from autograder.build.compose import Built, compose
-from autograder.build.mutant import Mutant, read_mutants
+from autograder.build.mutant import Mutant, read_mutants, spread
 from autograder.build.publish import publish
 from autograder.build.sources import Sources
 from autograder.bundle import Bundle, Manifest, Question, lacking
@@ -69,6 +69,7 @@ def verify(
     grade: Grade = sealed,
     settings: object | None = None,
     only: Iterable[str] | None = None,
+    mutants: int | None = None,
     heard: Callable[[Row], None] = lambda row: None,
 ) -> Proof:
     """Grade the solution, the student notebook and every mutant of ``solutions/NAME/``.
@@ -81,6 +82,7 @@ def verify(
         grade: The engine, or a stand-in.
         settings: The engine's settings; its defaults if not given.
         only: Subjects to grade, by their names in the rows; all if not given.
+        mutants: How many mutants to grade, spread evenly over the list; all if not given.
         heard: Called with each row as soon as it is known.
 
     Raises:
@@ -88,7 +90,7 @@ def verify(
     """
     sources = Sources.read(name, project)
     built = compose(name, project)
-    claims = _claims(sources, built)
+    claims = _claims(sources, built, mutants)
     if only is not None:
         claims = [claim for claim in claims if claim.subject in set(only)]
     with TemporaryDirectory(prefix="autograder-verify-") as temporary:
@@ -108,7 +110,7 @@ class _Claim:
     """What contradicts the claim, or nothing."""
 
 
-def _claims(sources: Sources, built: Built) -> list[_Claim]:
+def _claims(sources: Sources, built: Built, mutants: int | None) -> list[_Claim]:
     solution, manifest, weights = built.solution_notebook, built.manifest, sources.weights
     full, zero = f"all {manifest.possible:g} points", "no points"
     subjects: list[tuple[str, bytes, dict[str, bytes], str, Any]] = [
@@ -120,7 +122,7 @@ def _claims(sources: Sources, built: Built) -> list[_Claim]:
         less = f"{points:g} points: it trains, and credit is reduced"
         reduced = _Judge(manifest).reduced
         subjects.insert(1, ("solution without weights", solution, {}, less, reduced))
-    for mutant in read_mutants(sources.mutants, manifest):
+    for mutant in spread(read_mutants(sources.mutants, manifest), mutants):
         judge = _Judge(manifest, mutant).caught
         caught = f"{mutant.question} fails {', '.join(mutant.caught_by)}; all else is full"
         notebook = mutant.insert(solution)

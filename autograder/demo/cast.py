@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
+from autograder.build.mutant import spread
 from autograder.bundle import Manifest, lacking
 from autograder.demo import attacks
 from autograder.demo.edits import Pair, changed_question, with_cells
@@ -190,7 +191,7 @@ def _honest(stage: _Stage) -> list[Role]:
 def _mutants(stage: _Stage, mutants: Mapping[str, bytes]) -> list[Role]:
     people = [("García Márquez, Lucía", "lgarcia"), ("Müller, Jürgen", "jmueller"),
               ("Al-Farsi, Layla", "lalfarsi")]  # fmt: skip
-    chosen = _spread(list(mutants), len(people))
+    chosen = spread(list(mutants), len(people))
     cast = []
     for (name, login), mutant in zip(people, chosen, strict=False):
         question = changed_question(stage.solution, mutants[mutant])
@@ -205,12 +206,6 @@ def _mutants(stage: _Stage, mutants: Mapping[str, bytes]) -> list[Role]:
             )
         )
     return cast
-
-
-def _spread(names: Sequence[str], wanted: int) -> list[str]:
-    if len(names) <= wanted:
-        return list(names)
-    return [names[round(k * (len(names) - 1) / (wanted - 1))] for k in range(wanted)]
 
 
 def _accidents(stage: _Stage) -> list[Role]:

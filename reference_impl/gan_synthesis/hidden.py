@@ -70,8 +70,8 @@ Reference 8.71, sd 0.78, lowest 7.89 (4 seeds, a secret each). Lookup table 4.52
 SWAPPED_GAIN = Secret(1.0, "gain in PSNR after training on exchanged images, at most")
 """The same after training on :meth:`Retraining.swapped`, dB, at most.
 
-Reference -4.39, sd 0.36, highest -4.04 (4 seeds). Whoever answers as after the right training gains as
-much as there.
+Reference -4.39, sd 0.36, highest -4.04 (4 seeds). Whoever answers as after the right training
+gains as much as there.
 """
 
 Array = npt.NDArray[Any]

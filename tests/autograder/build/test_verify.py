@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from autograder.build.compose import compose
-from autograder.build.mutant import read_mutants
+from autograder.build.mutant import read_mutants, spread
 from autograder.build.verify import Proof, verify
 from autograder.bundle import Bundle
 from autograder.errors import BuildError
@@ -37,6 +37,15 @@ def test_sound_assignment_is_proved(masters: Path, plain_grade: Any) -> None:
 def test_only_named_subjects_are_graded(masters: Path, plain_grade: Any) -> None:
     proof = verify("sound", masters, grade=plain_grade, only=["solution"])
     assert [row.subject for row in proof.rows] == ["solution"]
+
+
+def test_a_number_of_mutants_is_spread_over_the_list(masters: Path, plain_grade: Any) -> None:
+    heard: list[Any] = []
+    proof = verify("sound", masters, grade=plain_grade, mutants=1, heard=heard.append)
+    assert [row.subject for row in proof.rows][2:] == ["mutant counts_all_cases"]
+    assert heard == proof.rows
+    assert spread("abcdefg", 3) == ["a", "c", "e"]
+    assert spread("ab", 3) == spread("ab", None) == ["a", "b"]
 
 
 def test_solution_that_fails_a_hidden_test(masters: Path, plain_grade: Any) -> None:
