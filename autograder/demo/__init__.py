@@ -65,7 +65,7 @@ def demo_class(
         mutants: Notebooks with one wrong answer each, by the mutant's name; three are used.
         manifest: Of the assignment.
         full: Whether everybody is there, or a few of each kind. Only the full class has cells
-            that never end; only the small one has a notebook that must train.
+            that never end. Everybody hands in weights, so that nothing has to be trained first.
 
     Raises:
         NotebookError: if ``solution`` or ``student`` is no notebook.

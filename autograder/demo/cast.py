@@ -117,22 +117,7 @@ def _small(stage: _Stage, mutants: Mapping[str, bytes]) -> list[Role]:
     }
     return [
         msgspec.structs.replace(perfect, skipped=[], score=stage.manifest.possible), untouched,
-        *_mutants(stage, dict(list(alone.items())[:1])), *_without_weights(stage),
-        *_on_sand(stage), forging,
-    ]  # fmt: skip
-
-
-def _without_weights(stage: _Stage) -> list[Role]:
-    if not stage.manifest.expected_files:
-        return []
-    possible = stage.manifest.possible_without_files()
-    lost = [q.name for q in stage.manifest.autograded if possible[q.name] < q.points]
-    score = sum(possible.values())
-    return [
-        Role(name="Tanaka, Yuki", login="ytanaka", what="missing weights", skipped=[],
-            files={stage.notebook: stage.solution}, loses=lost, score=score,
-            expect=f"trains while it is graded, and has {score:g} points: a part of those of "
-            f"{', '.join(lost) or 'nothing'}"),
+        *_mutants(stage, dict(list(alone.items())[:1])), *_on_sand(stage), forging,
     ]  # fmt: skip
 
 

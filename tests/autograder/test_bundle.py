@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from autograder.bundle import Bundle, lacking
+from autograder.bundle import Bundle, Checkpoint, Manifest, Question, TestEntry, lacking
 from autograder.errors import BundleError
 
 
@@ -18,6 +18,27 @@ def test_a_bundle_is_opened_by_its_folder_or_its_manifest(course: Any) -> None:
 def test_written_questions_are_not_autograded(course: Any, question: Any) -> None:
     manifest = course.bundle("q1", question("q2", written=True)).manifest
     assert [one.name for one in manifest.autograded] == ["q1"] and manifest.possible == 4
+
+
+def test_credit_is_reduced_for_the_listed_tests_of_a_missing_file_only() -> None:
+    entries = [TestEntry(name="test_fit", points=2, hidden=True),
+               TestEntry(name="test_form", points=1, hidden=False)]  # fmt: skip
+    manifest = Manifest(
+        name="tiny", title="Tiny", notebook="tiny.ipynb", otter_zip="tiny.zip",
+        questions=[Question(name=name, points=3, tests=entries) for name in ("q1", "q2")],
+        expected_files=["a", "b"],
+        checkpoints=[Checkpoint(file="a", question="q2", tests=["test_fit"], credit=0.8),
+                     Checkpoint(file="b", question="q2", tests=["test_fit"], credit=0.5)],
+    )  # fmt: skip
+    assert [manifest.credit("q2", "test_fit", gone) for gone in ([], ["a"], ["a", "b"])] == [
+        1,
+        0.8,
+        0.5,
+    ]
+    assert (
+        manifest.credit("q2", "test_form", ["a"]) == manifest.credit("q1", "test_fit", ["a"]) == 1
+    )
+    assert manifest.possible_without_files() == {"q1": 3, "q2": 2}
 
 
 def test_a_bundle_holds_the_tests_and_the_files_beside_them(course: Any, tmp_path: Path) -> None:

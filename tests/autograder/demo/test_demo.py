@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from autograder.bundle import Checkpoint, Manifest, Question, TestEntry
+from autograder.bundle import Manifest, Question, TestEntry
 from autograder.demo import DemoClass, Role, demo_class
 from autograder.demo.check import faults
 from autograder.demo.edits import Pair, changed_question
@@ -185,9 +185,6 @@ SMALL = replace(
         for name, wanted in [("q1", []), ("q2", []), ("q3", ["q2"]), ("q4", ["q3"]), ("q5", []),
                              ("q6", [])]
     ],
-    checkpoints=[
-        Checkpoint(file="tiny.safetensors", question="q5", tests=["test_more"], credit=0.8)
-    ],
 )  # fmt: skip
 
 
@@ -198,16 +195,11 @@ def small(manifest: Manifest = SMALL) -> dict[str, Role]:
 
 
 def test_the_small_class_has_one_of_each_kind() -> None:
-    assert list(small()) == ["perfect", "untouched", "mutant: mq5", "missing weights",
-                             "failed smoke test", "forging a score"]  # fmt: skip
+    assert list(small()) == [
+        "perfect", "untouched", "mutant: mq5", "failed smoke test", "forging a score"
+    ]  # fmt: skip
     plain = replace(MANIFEST, expected_files=[])
     assert list(small(plain)) == ["perfect", "untouched", "mutant: mq2", "forging a score"]
-
-
-def test_whoever_hands_in_no_weights_loses_what_the_manifest_says() -> None:
-    role = small()["missing weights"]
-    assert list(role.files) == ["tiny.ipynb"] and role.files["tiny.ipynb"] == SOLUTION
-    assert (role.loses, role.score, role.skipped) == (["q5"], 11.8, [])
 
 
 def test_a_broken_smoke_test_skips_what_builds_on_it_and_breaks_nothing_else() -> None:
