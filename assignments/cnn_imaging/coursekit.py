@@ -1,7 +1,7 @@
 """What a course notebook and its tests need beside torch: data with a source, checkpoints, probes.
 
 This file is published beside every student notebook. It imports nothing but numpy, torch and
-safetensors, so a notebook runs with it anywhere.
+safetensors (and matplotlib, if asked for its style), so a notebook runs with it anywhere.
 
 *Probes* are questions about a live object that calling it cannot answer: how many parameters a
 model has, what its gradients are, whether it is in training mode. A test calls a probe on
@@ -18,8 +18,10 @@ import functools
 import importlib
 import inspect
 import os
+import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,11 +37,15 @@ __all__ = [
     "is_training",
     "load_or_train",
     "module_types",
+    "needs",
     "parameter_count",
     "parameter_names",
+    "pick_device",
     "probe",
+    "ready",
     "source",
     "state_arrays",
+    "use_course_style",
 ]
 
 Model = TypeVar("Model", bound=torch.nn.Module)
@@ -230,3 +236,42 @@ def load_or_train(
     save_file(state, file, metadata=dict(metadata or {}))
     print(f"Trained, and saved the weights to {file.name}: hand that file in with the notebook.")
     return model.eval()
+
+
+@contextmanager
+def needs(*questions: str) -> Iterator[None]:
+    """Run a demonstration; say so in one line if a question it builds on is not answered yet."""
+    try:
+        yield
+    except NotImplementedError as missing:
+        if figures := sys.modules.get("matplotlib.pyplot"):
+            figures.close("all")  # a figure that was begun would be shown empty
+        reason = str(missing) or "a function is not written yet"
+        print(f"This cell comes to life after {' and '.join(questions)} ({reason}).")
+
+
+def ready(*things: Any) -> None:
+    """Say, in the way that :func:`needs` understands, if one of ``things`` is not there yet."""
+    if any(thing is None for thing in things):
+        raise NotImplementedError("what it shows is not trained or not set yet")
+
+
+def pick_device() -> torch.device:
+    """The GPU if there is one, else the CPU: the one place where this is decided."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def use_course_style() -> None:
+    """Make figures small and quiet."""
+    from matplotlib import rcParams
+
+    rcParams.update(
+        {
+            "figure.dpi": 80,
+            "font.size": 9,
+            "axes.titlesize": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.constrained_layout.use": True,
+        }
+    )

@@ -8,8 +8,7 @@ try your functions, so that you can try them in the same way.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import dermsim
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from coursekit import needs, pick_device, ready, use_course_style
 from torch import nn
 
 __all__ = [
@@ -53,9 +53,6 @@ PARTS = ("train", "val", "held_out")
 
 TONE_NAMES = ("light", "medium light", "medium dark", "dark")
 """Names of the skin tones 0 to 3."""
-
-
-# --- Data ------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,48 +216,6 @@ def find_boxes(
     return np.asarray(boxes, float).reshape(-1, 4), np.asarray(scores)
 
 
-# --- Working through the notebook ------------------------------------------------------------
-
-
-@contextmanager
-def needs(*questions: str) -> Iterator[None]:
-    """Run a demonstration; say so in one line if a question it builds on is not answered yet."""
-    try:
-        yield
-    except NotImplementedError as missing:
-        plt.close("all")  # a figure that was begun would be shown empty
-        reason = str(missing) or "a function is not written yet"
-        print(f"This cell comes to life after {' and '.join(questions)} ({reason}).")
-
-
-def ready(*things: Any) -> None:
-    """Say, in the way that :func:`needs` understands, if one of ``things`` is not there yet."""
-    if any(thing is None for thing in things):
-        raise NotImplementedError("its model is not trained or its threshold not set yet")
-
-
-def pick_device() -> torch.device:
-    """The GPU if there is one, else the CPU: the one place where this is decided."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def use_course_style() -> None:
-    """Small, quiet figures."""
-    plt.rcParams.update(
-        {
-            "figure.dpi": 80,
-            "font.size": 9,
-            "axes.titlesize": 10,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "figure.constrained_layout.use": True,
-        }
-    )
-
-
-# --- Figures ---------------------------------------------------------------------------------
-
-
 def show_lesions(data: Bundle, columns: int = 6) -> None:
     """A grid of images: one row a skin tone, benign on the left, malignant on the right."""
     groups = data.tones if data.tones is not None else np.zeros(len(data), int)
@@ -364,9 +319,6 @@ def _draw(ax: Any, image: np.ndarray) -> Any:
 def _frame(ax: Any, box: np.ndarray, colour: str) -> None:
     x0, y0, x1, y1 = box - 0.5
     ax.add_patch(plt.Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour))
-
-
-# --- Parts of networks that are given --------------------------------------------------------
 
 
 def to_unit(X: Any, device: str | torch.device = "cpu") -> torch.Tensor:
@@ -524,9 +476,6 @@ def predict_logits(model: nn.Module, X: Any, batch: int = 128) -> torch.Tensor:
             for start in range(0, len(X), batch)
         ]
     return torch.cat(parts)
-
-
-# --- Objects to try your functions on --------------------------------------------------------
 
 
 class MeanScore:

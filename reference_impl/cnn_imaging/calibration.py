@@ -8,12 +8,9 @@ secrets are drawn, because a threshold must hold for whichever secret a course h
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from reference_impl.calibrating import for_secrets, show
 from reference_impl.cnn_imaging import dermsim, hidden, segmentation, training
 from reference_impl.cnn_imaging.dermsim import Cohort
 from reference_impl.cnn_imaging.metrics import roc_auc
@@ -31,7 +29,6 @@ from reference_impl.course_secret import course_rng
 __all__ = ["colour_statistics", "main", "otsu_masks"]
 
 Array = npt.NDArray[Any]
-Drawn = TypeVar("Drawn")
 
 
 def otsu_masks(X: Array) -> npt.NDArray[np.bool_]:
@@ -64,49 +61,15 @@ def colour_statistics(X: Array) -> npt.NDArray[np.float64]:
     return np.column_stack([*parts, otsu_masks(X).mean(axis=(1, 2))])
 
 
-@contextmanager
-def _secret(number: int) -> Iterator[None]:
-    """Draw hidden sets as a course with another secret would."""
-    before = os.environ.get("AUTOGRADER_SECRET")
-    os.environ["AUTOGRADER_SECRET"] = f"calibration {number}"
-    try:
-        yield
-    finally:
-        os.environ.pop("AUTOGRADER_SECRET")
-        if before is not None:
-            os.environ["AUTOGRADER_SECRET"] = before
-
-
-def _for_secrets(draw: Callable[[], Drawn], count: int) -> list[Drawn]:
-    """What ``draw`` gives under ``count`` secrets."""
-    sets = []
-    for number in range(count):
-        with _secret(number):
-            sets.append(draw())
-    return sets
-
-
-def _show(name: str, values: Any) -> None:
-    """Print a sample's mean, spread, extremes, and what a normal sample would be above in 99 %."""
-    x = np.ravel(values)
-    spread = x.std(ddof=1) if len(x) > 1 else float("nan")
-    low, high = x.mean() - 3.06 * spread, x.mean() + 3.06 * spread
-    print(
-        f"{name}: {x.mean():.4f} sd {spread:.4f} n={len(x)} range {x.min():.4f} to {x.max():.4f}, "
-        f"mean -+ 3.06 sd {low:.4f} {high:.4f}",
-        flush=True,
-    )
-
-
 def _classifier(data: Cohort, seeds: int, secrets: int) -> None:
-    sets = _for_secrets(hidden.classification_set, secrets)
+    sets = for_secrets(hidden.classification_set, secrets)
     parts = patient_split(data.patient_id, data.y)
     train, val = ((data.X[rows], data.y[rows]) for rows in parts[:2])
     baseline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
     baseline.fit(colour_statistics(train[0]), train[1])
     simple = [baseline.predict_proba(colour_statistics(h.images))[:, 1] for h in sets]
     truths = [h.labels.reveal() for h in sets]
-    _show("AUC colour statistics", [roc_auc(y, s) for y, s in zip(truths, simple, strict=True)])
+    show("AUC colour statistics", [roc_auc(y, s) for y, s in zip(truths, simple, strict=True)])
     table, seconds = [], []
     for seed in range(seeds):
         start = time.process_time()
@@ -114,18 +77,18 @@ def _classifier(data: Cohort, seeds: int, secrets: int) -> None:
         seconds.append(time.process_time() - start)
         scores = [training.predict_proba(model, h.images) for h in sets]
         table.append([roc_auc(y, s) for y, s in zip(truths, scores, strict=True)])
-        _show(f"  AUC seed {seed}", table[-1])
-    _show("AUC classifier", table)
-    _show("AUC classifier, by seed", np.mean(table, axis=1))
-    _show("classifier seconds", seconds)
+        show(f"  AUC seed {seed}", table[-1])
+    show("AUC classifier", table)
+    show("AUC classifier, by seed", np.mean(table, axis=1))
+    show("classifier seconds", seconds)
 
 
 def _segmenter(data: Cohort, seeds: int, secrets: int) -> None:
-    sets = _for_secrets(hidden.segmentation_set, secrets)
+    sets = for_secrets(hidden.segmentation_set, secrets)
     parts = patient_split(data.patient_id, data.y)
     train, val = ((data.X[rows], data.mask[rows]) for rows in parts[:2])
     otsu = [segmentation.dice(otsu_masks(h.images), h.masks.reveal()) for h in sets]
-    _show("Dice Otsu", [overlap.mean() for overlap in otsu])
+    show("Dice Otsu", [overlap.mean() for overlap in otsu])
     table, seconds = [], []
     for seed in range(seeds):
         start = time.process_time()
@@ -137,16 +100,16 @@ def _segmenter(data: Cohort, seeds: int, secrets: int) -> None:
         ]
         table.append([d.mean() for d in by_image])
         tones = [by_image[0][sets[0].tones == tone].mean() for tone in range(4)]
-        _show(f"  Dice seed {seed}, by tone {np.round(tones, 3)}", table[-1])
-    _show("Dice U-Net", table)
-    _show("U-Net seconds", seconds)
+        show(f"  Dice seed {seed}, by tone {np.round(tones, 3)}", table[-1])
+    show("Dice U-Net", table)
+    show("U-Net seconds", seconds)
 
 
 def _flip_probe(_: Cohort, seeds: int, secrets: int) -> None:
     honest: list[float] = []
     flipped: list[float] = []
     seconds = []
-    for task in _for_secrets(hidden.retraining_set, secrets):
+    for task in for_secrets(hidden.retraining_set, secrets):
         for seed in range(seeds):
             for given, into in ((task, honest), (task.flipped(), flipped)):
                 start = time.process_time()
@@ -156,14 +119,14 @@ def _flip_probe(_: Cohort, seeds: int, secrets: int) -> None:
                 seconds.append(time.process_time() - start)
                 probability = training.predict_proba(model, given.evaluation.images)
                 into.append(roc_auc(given.evaluation.labels.reveal(), probability))
-    _show("retrained AUC", honest)
-    _show("retrained AUC, labels flipped", flipped)
-    _show("retraining seconds", seconds)
+    show("retrained AUC", honest)
+    show("retrained AUC, labels flipped", flipped)
+    show("retraining seconds", seconds)
 
 
 def _canary(_: Cohort, seeds: int, secrets: int) -> None:
     by_patient, by_image = [], []
-    draws = _for_secrets(lambda: hidden.canary(course_rng("calibration")), seeds * secrets)
+    draws = for_secrets(lambda: hidden.canary(course_rng("calibration")), seeds * secrets)
     for number, data in enumerate(draws):
         parts = patient_split(data.patient_id, data.y, (0.5, 0.25, 0.25), seed=number)
         train, test = parts[0], np.concatenate(parts[1:])
@@ -171,8 +134,8 @@ def _canary(_: Cohort, seeds: int, secrets: int) -> None:
         rows = np.random.default_rng(number).permutation(len(data))
         image_split = rows[: len(train)], rows[-len(test) :]
         by_image.append(hidden.nearest_neighbour_accuracy(data, *image_split))
-    _show("canary, split by patient", by_patient)
-    _show("canary, split by image", by_image)
+    show("canary, split by patient", by_patient)
+    show("canary, split by image", by_image)
 
 
 _PARTS = {

@@ -8,18 +8,16 @@ of several secrets are drawn, because a threshold must hold for whichever secret
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
+from reference_impl.calibrating import for_secrets, show
 from reference_impl.gan_synthesis import hidden, training
 from reference_impl.gan_synthesis.fidelity import lesion_contrast_recovery
 from reference_impl.gan_synthesis.metrics import psnr, ssim
@@ -28,7 +26,6 @@ __all__ = ["lookup_table", "main", "patch_filter"]
 
 Array = npt.NDArray[Any]
 Pair = tuple[Array, Array]
-Drawn = TypeVar("Drawn")
 
 RIDGE = 1e-3
 """Keeps the normal equations of :func:`patch_filter` solvable."""
@@ -76,38 +73,6 @@ def _quadratic(image: Array) -> Array:
     return np.column_stack([np.ones(len(patches)), patches, products])
 
 
-@contextmanager
-def _secret(number: int) -> Iterator[None]:
-    """Draw hidden sets as a course with another secret would."""
-    before = os.environ.get("AUTOGRADER_SECRET")
-    os.environ["AUTOGRADER_SECRET"] = f"calibration {number}"
-    try:
-        yield
-    finally:
-        os.environ.pop("AUTOGRADER_SECRET")
-        if before is not None:
-            os.environ["AUTOGRADER_SECRET"] = before
-
-
-def _for_secrets(draw: Callable[[], Drawn], count: int) -> list[Drawn]:
-    """What ``draw`` gives under ``count`` secrets."""
-    sets = []
-    for number in range(count):
-        with _secret(number):
-            sets.append(draw())
-    return sets
-
-
-def _show(name: str, values: Any) -> None:
-    """Print a sample's mean, spread and extremes."""
-    x = np.ravel(values)
-    spread = x.std(ddof=1) if len(x) > 1 else float("nan")
-    print(
-        f"{name}: {x.mean():.4f} sd {spread:.4f} n={len(x)} range {x.min():.4f} to {x.max():.4f}",
-        flush=True,
-    )
-
-
 def _scores(pred: Array, data: hidden.TranslationSet) -> tuple[float, float, float]:
     """PSNR, SSIM and PSNR in thin layers, means over images."""
     true, hard = data.target.reveal(), data.hard.reveal()
@@ -117,7 +82,7 @@ def _scores(pred: Array, data: hidden.TranslationSet) -> tuple[float, float, flo
 
 def _show_scores(name: str, scores: Any) -> None:
     for what, column in zip(("PSNR", "SSIM", "PSNR thin"), np.transpose(scores), strict=True):
-        _show(f"{name} {what}", column)
+        show(f"{name} {what}", column)
 
 
 def _pairs(folder: Path, part: str, source: str, target: str) -> Pair:
@@ -128,7 +93,7 @@ def _pairs(folder: Path, part: str, source: str, target: str) -> Pair:
 
 
 def _translation(folder: Path, seeds: int, secrets: int) -> None:
-    sets = _for_secrets(hidden.translation_set, secrets)
+    sets = for_secrets(hidden.translation_set, secrets)
     train, val = (_pairs(folder, part, "low", "t1w") for part in ("train", "val"))
     _show_scores("identity", [_scores(h.source, h) for h in sets])
     for baseline in (lookup_table, patch_filter):
@@ -142,11 +107,11 @@ def _translation(folder: Path, seeds: int, secrets: int) -> None:
         table += [_scores(training.translate(model, h.source), h) for h in sets]
         _show_scores(f"  seed {seed}", table[-secrets:])
     _show_scores("reference", table)
-    _show("seconds", seconds)
+    show("seconds", seconds)
 
 
 def _retraining(_: Path, seeds: int, secrets: int) -> None:
-    sets = _for_secrets(hidden.retraining_set, secrets)
+    sets = for_secrets(hidden.retraining_set, secrets)
     gains: dict[str, list[float]] = {"retrained": [], "swapped": []}
     seconds = []
     for seed in range(seeds):
@@ -158,26 +123,26 @@ def _retraining(_: Path, seeds: int, secrets: int) -> None:
             before = _scores(data.evaluation.source, data.evaluation)[0]
             after = _scores(training.translate(model, data.evaluation.source), data.evaluation)[0]
             gains[name].append(after - before)
-            _show(f"  gain {name}, seed {seed}", gains[name][-1])
+            show(f"  gain {name}, seed {seed}", gains[name][-1])
     for name, values in gains.items():
-        _show(f"gain {name}", values)
+        show(f"gain {name}", values)
     for baseline in (lookup_table, patch_filter):
         found = [
             _scores(baseline(s.train, s.evaluation.source), s.evaluation)[0]
             - _scores(s.evaluation.source, s.evaluation)[0]
             for s in sets
         ]
-        _show(f"gain {baseline.__name__}", found)
-    _show("retraining seconds", seconds)
+        show(f"gain {baseline.__name__}", found)
+    show("retraining seconds", seconds)
 
 
 def _lesions(folder: Path, seeds: int, secrets: int) -> None:
-    sets = _for_secrets(hidden.lesion_set, secrets)
+    sets = for_secrets(hidden.lesion_set, secrets)
     train, val, held = (_pairs(folder, part, "t1w", "t2w") for part in ("train", "val", "held_out"))
     for baseline in (lookup_table, patch_filter):
         found = baseline(train, held[0])
-        _show(f"T2 {baseline.__name__} PSNR", psnr(found, held[1], 1.0).mean())
-        _show(f"T2 {baseline.__name__} SSIM", ssim(found, held[1], 1.0).mean())
+        show(f"T2 {baseline.__name__} PSNR", psnr(found, held[1], 1.0).mean())
+        show(f"T2 {baseline.__name__} SSIM", ssim(found, held[1], 1.0).mean())
     scores, recovered, seconds = [], [], []
     for seed in range(seeds):
         start = time.process_time()
@@ -190,10 +155,10 @@ def _lesions(folder: Path, seeds: int, secrets: int) -> None:
             truth = h.target.reveal(), h.lesion.reveal(), h.ref.reveal()
             recovered.append(float(np.nanmean(lesion_contrast_recovery(made, *truth))))
         print(f"  T2 seed {seed}: {scores[-1]}, recovery {recovered[-secrets:]}", flush=True)
-    _show("T2 PSNR", [psnr_ for psnr_, _ in scores])
-    _show("T2 SSIM", [ssim_ for _, ssim_ in scores])
-    _show("T2 lesion contrast recovery, mean of a set", recovered)
-    _show("T2 seconds", seconds)
+    show("T2 PSNR", [psnr_ for psnr_, _ in scores])
+    show("T2 SSIM", [ssim_ for _, ssim_ in scores])
+    show("T2 lesion contrast recovery, mean of a set", recovered)
+    show("T2 seconds", seconds)
 
 
 _PARTS = {"retraining": _retraining, "translation": _translation, "lesions": _lesions}

@@ -8,58 +8,20 @@ several secrets are drawn, because a threshold must hold for whichever secret a 
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from reference_impl.calibrating import for_secrets, show
 from reference_impl.gnn_drug_discovery import baselines, hidden, pli_sim, training
 from reference_impl.gnn_drug_discovery.metrics import mae, rmse, spearman
 from reference_impl.gnn_drug_discovery.partition import PROJECT, read
 from reference_impl.gnn_drug_discovery.splitting import cold_split, scaffold_split
 
 __all__ = ["main"]
-
-Drawn = TypeVar("Drawn")
-
-
-@contextmanager
-def _secret(number: int) -> Iterator[None]:
-    """Draw hidden sets as a course with another secret would."""
-    before = os.environ.get("AUTOGRADER_SECRET")
-    os.environ["AUTOGRADER_SECRET"] = f"calibration {number}"
-    try:
-        yield
-    finally:
-        os.environ.pop("AUTOGRADER_SECRET")
-        if before is not None:
-            os.environ["AUTOGRADER_SECRET"] = before
-
-
-def _for_secrets(draw: Callable[[], Drawn], count: int) -> list[Drawn]:
-    """What ``draw`` gives under ``count`` secrets."""
-    sets = []
-    for number in range(count):
-        with _secret(number):
-            sets.append(draw())
-    return sets
-
-
-def _show(name: str, values: Any) -> None:
-    """Print a sample's mean, spread, extremes, and what a normal sample would be above in 99 %."""
-    x = np.ravel(values)
-    spread = x.std(ddof=1) if len(x) > 1 else float("nan")
-    low, high = x.mean() - 3.06 * spread, x.mean() + 3.06 * spread
-    print(
-        f"{name}: {x.mean():.4f} sd {spread:.4f} n={len(x)} range {x.min():.4f} to {x.max():.4f}, "
-        f"mean -+ 3.06 sd {low:.4f} {high:.4f}",
-        flush=True,
-    )
 
 
 def _solubility(seeds: int, _: int) -> None:
@@ -68,11 +30,11 @@ def _solubility(seeds: int, _: int) -> None:
     rows = read(PROJECT / "data/solubility/known.csv.gz")
     smiles = [row["smiles"] for row in rows]
     y = np.array([float(row["log_solubility"]) for row in rows])
-    _show("MAE mean", mae(truth, np.full(len(truth), y.mean())))
+    show("MAE mean", mae(truth, np.full(len(truth), y.mean())))
     columns = baselines.descriptors(smiles)
     by_ridge = baselines.ridge((columns, y), baselines.descriptors(judged.smiles))
-    _show("MAE ridge", mae(truth, by_ridge))
-    _show("RMSE ridge", rmse(truth, by_ridge))
+    show("MAE ridge", mae(truth, by_ridge))
+    show("RMSE ridge", rmse(truth, by_ridge))
     errors, squares, seconds = [], [], []
     for seed in range(seeds):
         train, val, _rest = scaffold_split(smiles, (0.85, 0.15, 0.0), seed)
@@ -83,21 +45,21 @@ def _solubility(seeds: int, _: int) -> None:
         found = training.predict(model, judged.smiles)
         errors.append(mae(truth, found))
         squares.append(rmse(truth, found))
-        _show(f"  MAE seed {seed}, validation RMSE {model.history[-1][1]:.3f}", errors[-1])
+        show(f"  MAE seed {seed}, validation RMSE {model.history[-1][1]:.3f}", errors[-1])
         gain = np.abs(truth - by_ridge) - np.abs(truth - found)
         print(
             f"  ahead of ridge by {gain.mean():.3f}, SE {gain.std(ddof=1) / len(gain) ** 0.5:.3f}"
         )
-    _show("MAE network", errors)
-    _show("RMSE network", squares)
-    _show("solubility seconds", seconds)
+    show("MAE network", errors)
+    show("RMSE network", squares)
+    show("solubility seconds", seconds)
 
 
 def _retraining(seeds: int, secrets: int) -> None:
     honest: list[float] = []
     negated: list[float] = []
     simple, seconds = [], []
-    for number, task in enumerate(_for_secrets(hidden.retraining_set, max(seeds, secrets))):
+    for number, task in enumerate(for_secrets(hidden.retraining_set, max(seeds, secrets))):
         truth, asked = task.evaluation.y.reveal(), task.evaluation.smiles
         columns = baselines.descriptors(task.train[0])
         guess = baselines.ridge((columns, task.train[1]), baselines.descriptors(asked))
@@ -108,10 +70,10 @@ def _retraining(seeds: int, secrets: int) -> None:
                 model = training.train_regressor(given.train, given.val, number, max_seconds=1e6)
                 seconds.append(time.process_time() - start)
                 into.append(spearman(truth, training.predict(model, asked)))
-    _show("retrained Spearman, ridge", simple)
-    _show("retrained Spearman", honest)
-    _show("retrained Spearman, targets negated", negated)
-    _show("retraining seconds", seconds)
+    show("retrained Spearman, ridge", simple)
+    show("retrained Spearman", honest)
+    show("retrained Spearman, targets negated", negated)
+    show("retraining seconds", seconds)
 
 
 def _canary(seeds: int, secrets: int) -> None:
@@ -124,8 +86,8 @@ def _canary(seeds: int, secrets: int) -> None:
         rows = np.random.default_rng(number).permutation(len(smiles))
         split = rows[: len(train)], rows[len(train) :]
         by_row.append(hidden.nearest_neighbour_accuracy(smiles, labels, *split))
-    _show("canary, split by scaffold", by_scaffold)
-    _show("canary, split by row", by_row)
+    show("canary, split by scaffold", by_scaffold)
+    show("canary, split by row", by_row)
 
 
 def _binding(seeds: int, secrets: int) -> None:
@@ -136,7 +98,7 @@ def _binding(seeds: int, secrets: int) -> None:
         train, val, test, _ = cold_split(drawn.pairs, mode, seed=0)
         y = drawn.y[test]
         means = baselines.additive_baseline((drawn.pairs[train], drawn.y[train]), drawn.pairs[test])
-        _show(f"MSE {mode}, additive", [rmse(y, means) ** 2])
+        show(f"MSE {mode}, additive", [rmse(y, means) ** 2])
         errors = []
         for seed in range(seeds):
             model = training.train_affinity(
@@ -146,7 +108,7 @@ def _binding(seeds: int, secrets: int) -> None:
             )  # fmt: skip
             found = training.predict_affinity(model, [pairs[row] for row in test])
             errors.append(rmse(y, found) ** 2)
-        _show(f"MSE {mode}, network", errors)
+        show(f"MSE {mode}, network", errors)
 
 
 def _cut(smiles: list[str], y: npt.NDArray[Any], rows: npt.NDArray[Any]) -> hidden.Labelled:

@@ -8,13 +8,13 @@ try them in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from coursekit import needs, pick_device, ready, use_course_style
 from torch import Tensor, nn
 
 __all__ = [
@@ -40,47 +40,6 @@ __all__ = [
     "to_unit",
     "use_course_style",
 ]
-
-
-# --- Working through the notebook ------------------------------------------------------------
-
-
-@contextmanager
-def needs(*questions: str) -> Iterator[None]:
-    """Run a demonstration; say so in one line if a question it builds on is not answered yet."""
-    try:
-        yield
-    except NotImplementedError as missing:
-        reason = str(missing) or "a function is not written yet"
-        print(f"This cell comes to life after {' and '.join(questions)} ({reason}).")
-
-
-def ready(*things: Any) -> None:
-    """Say, in the way that :func:`needs` understands, if one of ``things`` is not there yet."""
-    if any(thing is None for thing in things):
-        raise NotImplementedError("its model is not trained yet")
-
-
-def pick_device() -> torch.device:
-    """The GPU if there is one, else the CPU: the one place where this is decided."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def use_course_style() -> None:
-    """Small, quiet figures."""
-    plt.rcParams.update(
-        {
-            "figure.dpi": 80,
-            "font.size": 9,
-            "axes.titlesize": 10,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "figure.constrained_layout.use": True,
-        }
-    )
-
-
-# --- Figures ---------------------------------------------------------------------------------
 
 
 def show_images(
@@ -219,9 +178,6 @@ def show_samples(samples: Mapping[str, Any], real: Any, heading: str) -> None:
     plt.show()
 
 
-# --- Given parts -----------------------------------------------------------------------------
-
-
 def to_unit(X: Any, device: str | torch.device = "cpu") -> Tensor:
     """Images [N, H, W] as float32 [N, 1, H, W]; uint8 is divided by 255, floats are kept."""
     images = torch.as_tensor(np.ascontiguousarray(X)).to(device)[:, None]
@@ -278,9 +234,6 @@ def region_means(images: Any, blocks: int = 3) -> np.ndarray:
     rows = np.array_split(np.asarray(images, dtype=float), blocks, axis=1)
     cells = [cell.mean(axis=(1, 2)) for row in rows for cell in np.array_split(row, blocks, axis=2)]
     return np.stack(cells, axis=1)
-
-
-# --- Objects to try your functions on --------------------------------------------------------
 
 
 class Practice(NamedTuple):

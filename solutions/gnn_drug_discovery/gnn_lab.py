@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import matplotlib.pyplot as plt
 import moldata
 import numpy as np
 import torch
-from coursekit import DataBundle
+from coursekit import DataBundle, needs, pick_device, ready, use_course_style
 from rdkit import Chem, DataStructs, RDLogger
 from rdkit.Chem import Crippen, Descriptors, rdFingerprintGenerator, rdMolDescriptors
 from rdkit.Chem.Draw import rdMolDraw2D
@@ -63,9 +62,6 @@ Graph = dict[str, Tensor]
 
 # Text that is no molecule is an ordinary input here: a None says so, not a page of messages.
 RDLogger.DisableLog("rdApp.*")
-
-
-# --- Data ------------------------------------------------------------------------------------
 
 
 def load_solubility(part: str = "all", folder: str | Path = "data") -> DataBundle:
@@ -174,9 +170,6 @@ def two_tasks(
     )
 
 
-# --- What a network has to beat --------------------------------------------------------------
-
-
 def descriptors(smiles: Sequence[str]) -> np.ndarray:
     """Five numbers of each molecule that a chemist would look at first.
 
@@ -215,46 +208,6 @@ def nearest_similarity(known: Sequence[str], new: Sequence[str]) -> np.ndarray:
     )
     return np.array([max(DataStructs.BulkTanimotoSimilarity(one, first)) for one in second])
 
-
-# --- Working through the notebook ------------------------------------------------------------
-
-
-@contextmanager
-def needs(*questions: str) -> Iterator[None]:
-    """Run a demonstration; say so in one line if a question it builds on is not answered yet."""
-    try:
-        yield
-    except NotImplementedError as missing:
-        reason = str(missing) or "a function is not written yet"
-        print(f"This cell comes to life after {' and '.join(questions)} ({reason}).")
-
-
-def ready(*things: Any) -> None:
-    """Say, in the way that :func:`needs` understands, if one of ``things`` is not there yet."""
-    if any(thing is None for thing in things):
-        raise NotImplementedError("its model is not trained yet")
-
-
-def pick_device() -> torch.device:
-    """The GPU if there is one, else the CPU: the one place where this is decided."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def use_course_style() -> None:
-    """Small, quiet figures."""
-    plt.rcParams.update(
-        {
-            "figure.dpi": 80,
-            "font.size": 9,
-            "axes.titlesize": 10,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "figure.constrained_layout.use": True,
-        }
-    )
-
-
-# --- Figures ---------------------------------------------------------------------------------
 
 _ATOM_COLOURS = ((0.55, 0.75, 0.95), (0.98, 0.72, 0.45), (0.6, 0.87, 0.6), (0.9, 0.65, 0.85))
 
@@ -396,9 +349,6 @@ def _picture(smiles: str, colours: Sequence[int] = (), numbered: bool = False) -
     return plt.imread(io.BytesIO(canvas.GetDrawingText()), format="png")
 
 
-# --- Parts of networks that are given --------------------------------------------------------
-
-
 def _pyg() -> Any:
     """PyTorch Geometric's layers; imported when they are needed, because that takes seconds."""
     with warnings.catch_warnings():
@@ -480,9 +430,6 @@ def train_multitask(
         starts = range(0, len(graphs), 256)
         parts = [head(encoder(*moldata.collate(graphs[at : at + 256]))) for at in starts]
     return torch.sigmoid(torch.cat(parts)).double().numpy()
-
-
-# --- Objects to try your functions on --------------------------------------------------------
 
 
 class CountNet(nn.Module):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 
 from autograder import coursekit
 
@@ -115,3 +116,26 @@ def test_a_data_bundle_keeps_rows_together_and_says_where_it_comes_from() -> Non
         [44, 16],
     )
     assert repr(some) == ("alkanes: 2 rows, y in log mol/L. Source: drawn by a test. Licence: CC0.")
+
+
+def test_unwritten_answers_are_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with coursekit.needs("q4", "q7"):
+        raise NotImplementedError("question 4: psnr is not written yet")
+    with coursekit.needs("q7"):
+        coursekit.ready(0.5, None)
+    assert capsys.readouterr().out.splitlines() == [
+        "This cell comes to life after q4 and q7 (question 4: psnr is not written yet).",
+        "This cell comes to life after q7 (what it shows is not trained or not set yet).",
+    ]
+
+
+def test_other_errors_of_a_demonstration_are_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), coursekit.needs("q1"):
+        raise ZeroDivisionError
+
+
+def test_a_figure_that_was_begun_is_not_shown_empty() -> None:
+    with coursekit.needs("q1"):
+        pyplot.figure()
+        raise NotImplementedError
+    assert pyplot.get_fignums() == []

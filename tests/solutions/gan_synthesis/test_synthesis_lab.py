@@ -130,23 +130,6 @@ def test_region_means_are_means_of_regions(lab):
     assert np.allclose(lab.region_means(image[None]), [np.arange(9)])
 
 
-def test_unwritten_answers_are_said_in_one_line(lab, capsys):
-    with lab.needs("q4", "q7"):
-        raise NotImplementedError("question 4: psnr is not written yet")
-    with lab.needs("q7"):
-        lab.ready(None)
-    said = capsys.readouterr().out
-    assert said.splitlines() == [
-        "This cell comes to life after q4 and q7 (question 4: psnr is not written yet).",
-        "This cell comes to life after q7 (its model is not trained yet).",
-    ]
-
-
-def test_other_errors_are_not_hidden(lab):
-    with pytest.raises(ZeroDivisionError), lab.needs("q1"):
-        raise ZeroDivisionError
-
-
 def test_every_figure_is_drawn(lab, rng):
     from matplotlib import pyplot
 

@@ -110,16 +110,6 @@ def test_nearest_similarity_of_a_known_molecule_is_one(lab):
     assert lab.nearest_similarity(["CCO"], ["c1ccccc1"])[0] < 0.3
 
 
-def test_unanswered_question_is_told_in_one_line_and_other_errors_are_not_hidden(lab, capsys):
-    with lab.needs("q1", "q2"):
-        raise NotImplementedError("question 1: f is not written yet")
-    with lab.needs("q5"):
-        lab.ready(None)
-    assert capsys.readouterr().out.count("This cell comes to life after") == 2
-    with pytest.raises(ValueError, match="real"), lab.needs("q1"):
-        raise ValueError("real trouble")
-
-
 def test_refined_colours_cannot_tell_decalin_from_bicyclopentyl(lab):
     for rounds in range(5):
         first, second = lab.refined_colours([DECALIN, BICYCLOPENTYL], rounds)
