@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from autograder import coursekit
 from reference_impl.gan_synthesis import distributions, losses, networks, training
 
 FILE = Path(__file__).parents[3] / "solutions/gan_synthesis/synthesis_lab.py"
@@ -17,6 +18,7 @@ FILE = Path(__file__).parents[3] / "solutions/gan_synthesis/synthesis_lab.py"
 def lab():
     pytest.importorskip("matplotlib").use("Agg")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "coursekit", coursekit)
         spec = importlib.util.spec_from_file_location("synthesis_lab", FILE)
         module = importlib.util.module_from_spec(spec)
         patch.setitem(sys.modules, "synthesis_lab", module)
