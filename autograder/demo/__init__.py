@@ -1,4 +1,4 @@
-"""A made-up class for an assignment: what Canvas would hand a grader of eighteen students.
+"""A made-up class for an assignment: what Canvas would hand its graders.
 
 The cast covers what graders meet: work that is right, half done and wrong, files that are no
 notebooks, and notebooks that try to be graded better than they are. What each of them should get

@@ -95,6 +95,8 @@ class _Stage:
         self.pair, self.solution, self.student = pair, solution, student
         self.weights, self.notebook, self.manifest = weights, manifest.notebook, manifest
         self.autograded = [question.name for question in manifest.autograded]
+        self.half = pair.questions[len(pair.questions) // 2 :]
+        """The second half of the questions."""
         alone = pair.alone() or [pair.questions[-1]]
         self.free = [alone[number % len(alone)] for number in range(3)]
         """Three questions on which no other depends, as far as there are three."""
@@ -157,7 +159,7 @@ def _again(name: str, number: int) -> str:
 
 
 def _honest(stage: _Stage) -> list[Role]:
-    last, half = stage.pair.questions[-2:], stage.pair.questions[len(stage.pair.questions) // 2 :]
+    last, half = stage.pair.questions[-2:], stage.half
     return [
         Role(name="Lovelace, Ada", login="lovelace", what="perfect", loses=[],
             files=stage.files(stage.solution), expect="all points"),
@@ -174,8 +176,7 @@ def _honest(stage: _Stage) -> list[Role]:
 
 
 def _mutants(stage: _Stage, mutants: Mapping[str, bytes]) -> list[Role]:
-    people = [("García Márquez, Lucía", "lgarcia"), ("Müller, Jürgen", "jmueller"),
-              ("Al-Farsi, Layla", "lalfarsi")]  # fmt: skip
+    people = [("García Márquez, Lucía", "lgarcia"), ("Müller, Jürgen", "jmueller")]
     chosen = spread(list(mutants), len(people))
     cast = []
     for (name, login), mutant in zip(people, chosen, strict=False):
@@ -226,15 +227,18 @@ def _with_exit(pair: Pair, question: str) -> bytes:
 
 
 def _handed_in_oddly(stage: _Stage) -> list[Role]:
+    """Half is solved: what matters is how it comes, and that half is graded sooner."""
     exported = f"{stage.notebook.rpartition('.')[0]}_2027_02_11T09_15_31_224017.zip"
+    notebook, half = stage.pair.unsolved(stage.half), stage.half
+    points = f"all points but those of {', '.join(half)}"
     return [
-        Role(name="शर्मा, प्रिया", login="psharma", what="late", late=True, loses=[],
-            files=stage.files(stage.solution), expect="all points, marked late"),
-        Role(name="Reyes, Camila", login="creyes4", what="resubmitted", attempt=2, loses=[],
-            files=stage.files(stage.solution, 1), before="7.50", expect="all points, attempt 2"),
-        Role(name="Kowalska, Zofia", login="zkowalsk", what="otter export", loses=[],
-            files={exported: otter_zip(exported, stage.files(stage.solution))}, lab="EX",
-            expect="all points; the notebook is in otter's archive"),
+        Role(name="शर्मा, प्रिया", login="psharma", what="late", late=True, loses=half,
+            files=stage.files(notebook), expect=f"{points}, marked late"),
+        Role(name="Reyes, Camila", login="creyes4", what="resubmitted", attempt=2, loses=half,
+            files=stage.files(notebook, 1), before="7.50", expect=f"{points}, attempt 2"),
+        Role(name="Kowalska, Zofia", login="zkowalsk", what="otter export", loses=half,
+            files={exported: otter_zip(exported, stage.files(notebook))}, lab="EX",
+            expect=f"{points}; the notebook is in otter's archive"),
     ]  # fmt: skip
 
 
