@@ -74,7 +74,7 @@ def test_no_molecule_is_in_two_parts_of_the_retraining_set():
     task = hidden.retraining_set()
     parts = task.train[0], task.val[0], task.evaluation.smiles
     assert [len(part) for part in parts] == [160, 40, 300]
-    assert len({canonical_key(smiles) for part in parts for smiles in part}) == 740
+    assert len({canonical_key(smiles) for part in parts for smiles in part}) == 500
 
 
 def test_made_up_targets_look_like_solubility_and_are_the_students_own(monkeypatch):
@@ -85,7 +85,7 @@ def test_made_up_targets_look_like_solubility_and_are_the_students_own(monkeypat
     y = np.array(list(one.values()))
     assert abs(y.mean() + 3) < 0.4 and abs(y.std() - 2) < 0.4
     both = sorted(set(one) & set(other))
-    assert len(both) > 80
+    assert len(both) > 15
     assert abs(spearman([one[s] for s in both], [other[s] for s in both])) < 0.9
 
 
