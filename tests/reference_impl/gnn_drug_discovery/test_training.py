@@ -17,11 +17,13 @@ from reference_impl.gnn_drug_discovery.training import (
 
 @pytest.fixture(scope="module", autouse=True)
 def short():
-    """Few epochs: what is tested here does not need the best model."""
-    patch = pytest.MonkeyPatch()
+    """Few epochs, as nothing here needs the best model; one thread, as sums then repeat exactly."""
+    patch, threads = pytest.MonkeyPatch(), torch.get_num_threads()
     patch.setattr(training, "EPOCHS", 8)
     patch.setattr(training, "AFFINITY_EPOCHS", 5)
+    torch.set_num_threads(1)
     yield
+    torch.set_num_threads(threads)
     patch.undo()
 
 
@@ -35,7 +37,7 @@ def parts():
 
 @pytest.fixture(scope="module")
 def model(parts):
-    return train_regressor(parts[0], parts[1], seed=1)
+    return train_regressor(parts[0], parts[1], seed=1, max_seconds=600)
 
 
 def test_it_learns_and_answers_in_the_unit_it_was_given(parts, model):
@@ -47,7 +49,8 @@ def test_it_learns_and_answers_in_the_unit_it_was_given(parts, model):
 
 def test_it_learns_from_the_targets_it_is_given(parts):
     (smiles, y), val, (asked, truth) = parts
-    shifted = train_regressor((smiles, 100 - 10 * y), (val[0], 100 - 10 * val[1]), seed=1)
+    shifted = train_regressor((smiles, 100 - 10 * y), (val[0], 100 - 10 * val[1]), seed=1,
+                              max_seconds=600)  # fmt: skip
     found = predict(shifted, asked)
     assert spearman(truth, found) < -0.5
     assert abs(found.mean() - (100 - 10 * truth.mean())) < 10
@@ -83,7 +86,7 @@ def test_training_ends_when_time_is_over(parts):
 
 def test_validation_molecules_are_never_learnt_from(parts, model):
     (smiles, y), _, _ = parts
-    other = train_regressor((smiles, y), (smiles[:5], y[:5]), seed=1)
+    other = train_regressor((smiles, y), (smiles[:5], y[:5]), seed=1, max_seconds=600)
     assert torch.equal(other.head[2].weight, model.head[2].weight)
 
 
