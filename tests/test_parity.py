@@ -16,55 +16,48 @@ from autograder.build.sources import Sources
 from autograder.bundle import Bundle
 from autograder.demo import demo_class
 from autograder.engine import Settings, grade
-from autograder.model import Submission, Verdict
+from autograder.model import Submission
 
 PROJECT = Path(__file__).parents[1]
-HONEST = ("perfect", "partial: the end is missing", "partial: half is missing")
+CASES = [
+    ("cnn_imaging", "perfect"),
+    ("cnn_imaging", "partial: the end is missing"),
+    pytest.param("cnn_imaging", "partial: half is missing", marks=pytest.mark.slow),
+    pytest.param("gnn_drug_discovery", "perfect", marks=pytest.mark.slow),
+    pytest.param("gan_synthesis", "perfect", marks=pytest.mark.slow),
+]
 
 
-@pytest.fixture(scope="module")
-def honest_class(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, list[Submission]]:
-    built = compose("cnn_imaging", PROJECT)
-    folder = tmp_path_factory.mktemp("dist") / "cnn_imaging"
-    publish({folder: built.bundle})
-    bundle = Bundle(folder)
-    weights = Sources.read("cnn_imaging", PROJECT).weights
+@pytest.mark.parametrize(("name", "what"), CASES)
+def test_otter_run_gives_honest_work_the_same_points_for_every_question(
+    name: str, what: str, tmp_path: Path
+) -> None:
+    bundle = _bundle(name, tmp_path / "dist")
+    submission = _submission(name, what, bundle)
+    (outcome,) = grade(bundle, [submission], Settings(secret="parity"))
+    sealed = {question: one.score for question, one in outcome.verdict.questions.items()}
+    with_otter = _run_otter(bundle, submission, tmp_path)
+    assert sealed == pytest.approx({question: with_otter[question] for question in sealed})
+    assert outcome.verdict.score > 0
+
+
+def _bundle(name: str, folder: Path) -> Bundle:
+    publish({folder: compose(name, PROJECT).bundle})
+    return Bundle(folder)
+
+
+def _submission(name: str, what: str, bundle: Bundle) -> Submission:
+    built, weights = compose(name, PROJECT), Sources.read(name, PROJECT).weights
     cast = demo_class(
         built.solution_notebook, built.student_notebook, weights, {}, bundle.manifest
     ).roles
-    return bundle, [
-        Submission(
-            student=role.student,
-            source=role.what,
-            notebook=role.files[bundle.manifest.notebook],
-            files={name: role.files[name] for name in weights},
-        )
-        for role in cast
-        if role.what in HONEST
-    ]
-
-
-@pytest.fixture(scope="module")
-def sealed(honest_class: tuple[Bundle, list[Submission]]) -> dict[str, Verdict]:
-    bundle, submissions = honest_class
-    outcomes = grade(bundle, submissions, Settings(secret="parity"))
-    return {outcome.verdict.source: outcome.verdict for outcome in outcomes}
-
-
-@pytest.mark.parametrize("what", [*HONEST[:2], pytest.param(HONEST[2], marks=pytest.mark.slow)])
-def test_otter_run_gives_honest_work_the_same_points_for_every_question(
-    what: str,
-    honest_class: tuple[Bundle, list[Submission]],
-    sealed: dict[str, Verdict],
-    tmp_path: Path,
-) -> None:
-    bundle, submissions = honest_class
-    submission = next(one for one in submissions if one.source == what)
-    with_otter = _run_otter(bundle, submission, tmp_path)
-    assert {name: q.score for name, q in sealed[what].questions.items()} == pytest.approx(
-        {name: with_otter[name] for name in sealed[what].questions}
+    role = next(role for role in cast if role.what == what)
+    return Submission(
+        student=role.student,
+        source=role.what,
+        notebook=role.files[bundle.manifest.notebook],
+        files={file: role.files[file] for file in weights},
     )
-    assert sealed[what].score > 0
 
 
 def _run_otter(bundle: Bundle, submission: Submission, folder: Path) -> dict[str, float]:
