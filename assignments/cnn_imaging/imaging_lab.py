@@ -16,12 +16,11 @@ import dermsim
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from coursekit import needs, pick_device, ready, use_course_style
+from coursekit import DataBundle, needs, pick_device, ready, use_course_style
 from torch import nn
 
 __all__ = [
     "PARTS",
-    "Bundle",
     "DoubleConv",
     "FineTuneTrial",
     "MeanDifference",
@@ -29,6 +28,7 @@ __all__ = [
     "ScriptedTraining",
     "Standardise",
     "ToyNet",
+    "describe",
     "find_boxes",
     "fit",
     "load",
@@ -55,65 +55,41 @@ TONE_NAMES = ("light", "medium light", "medium dark", "dark")
 """Names of the skin tones 0 to 3."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Bundle:
-    """Images with what is known of them, one row an image."""
-
-    images: np.ndarray
-    """uint8 [N, 3, H, W], red, green, blue"""
-    labels: np.ndarray
-    """int64 [N]; 1 is malignant"""
-    patients: np.ndarray
-    """int64 or text [N]"""
-    masks: np.ndarray | None
-    """bool [N, H, W], the lesion; None where nobody outlined it"""
-    boxes: np.ndarray | None
-    """float64 [N, 4], x0, y0, x1, y1 in pixels around the mask; x1 and y1 are exclusive"""
-    tones: np.ndarray | None
-    """int64 [N], skin tone 0 (light) to 3 (dark)"""
-    name: str
-    """Which part this is"""
-    provenance: str
-    """Where the images come from, to be shown beside every result"""
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: Any) -> Bundle:
-        """The bundle of the chosen ``rows``."""
-        arrays = {
-            field.name: getattr(self, field.name)[rows]
-            for field in dataclasses.fields(self)
-            if isinstance(getattr(self, field.name), np.ndarray)
-        }
-        return dataclasses.replace(self, **arrays)
-
-    def describe(self) -> str:
-        """One sentence on size, balance and provenance."""
-        patients = len(np.unique(self.patients))
-        return (
-            f"{self.name}: {len(self)} images of {patients} patients, "
-            f"{100 * self.labels.mean():.1f} % malignant, "
-            f"{self.images.shape[2]} × {self.images.shape[3]} pixels. Source: {self.provenance}."
-        )
+def describe(data: DataBundle) -> None:
+    """Print size, balance and source."""
+    patients, (height, width) = len(np.unique(data.meta["patient"])), data.X.shape[2:]
+    print(
+        f"{data.name}: {len(data)} images of {patients} patients, {100 * data.y.mean():.1f} % "
+        f"malignant, {height} × {width} pixels. Source: {data.provenance}. "
+        f"Licence: {data.licence}."
+    )
 
 
-def load(part: str = "all", folder: str | Path = "data") -> Bundle:
+def load(part: str = "all", folder: str | Path = "data") -> DataBundle:
     """The simulated lesions of ``part``: ``"all"`` or one of :data:`PARTS`.
 
     Reads ``dermsim.npz`` and ``split.npz`` in ``folder``.
+
+    Returns:
+        ``X`` uint8 [N, 3, H, W], red, green, blue; ``y`` int64 [N], 1 is malignant; in ``meta``:
+        ``patient`` int64 [N], ``mask`` bool [N, H, W], the lesion, ``box`` float64 [N, 4], x0, y0,
+        x1, y1 around the mask (x1 and y1 exclusive), ``tone`` int64 [N], skin from 0 (light) to 3.
     """
     folder = Path(folder)
     cohort = dermsim.load_cohort(folder / "dermsim.npz")
-    everything = Bundle(
-        images=cohort.X,
-        labels=cohort.y,
-        patients=cohort.patient_id,
-        masks=cohort.mask,
-        boxes=cohort.box,
-        tones=cohort.tone,
-        name=part,
+    everything = DataBundle(
+        X=cohort.X,
+        y=cohort.y,
+        meta={
+            "patient": cohort.patient_id,
+            "mask": cohort.mask,
+            "box": cohort.box,
+            "tone": cohort.tone,
+        },
+        units={"X": "levels from 0 to 255", "box": "pixels"},
+        licence="Apache-2.0",
         provenance=cohort.provenance,
+        name=part,
     )
     if part == "all":
         return everything
@@ -123,7 +99,7 @@ def load(part: str = "all", folder: str | Path = "data") -> Bundle:
         return everything.take(np.flatnonzero(np.isin(cohort.patient_id, split[part])))
 
 
-def load_medmnist(path: str | Path, part: str = "train", positive: int = 1) -> Bundle:
+def load_medmnist(path: str | Path, part: str = "train", positive: int = 1) -> DataBundle:
     """Real images from a MedMNIST ``.npz`` file that is already on disk; never downloads.
 
     Args:
@@ -142,15 +118,14 @@ def load_medmnist(path: str | Path, part: str = "train", positive: int = 1) -> B
         images, labels = arrays[f"{stored}_images"], arrays[f"{stored}_labels"]
     if images.ndim == 3:
         images = np.repeat(images[..., None], 3, axis=3)
-    return Bundle(
-        images=np.ascontiguousarray(images.transpose(0, 3, 1, 2)),
-        labels=(labels.reshape(len(labels), -1)[:, 0] == positive).astype(np.int64),
-        patients=np.arange(len(labels)),
-        masks=None,
-        boxes=None,
-        tones=None,
-        name=part,
+    return DataBundle(
+        X=np.ascontiguousarray(images.transpose(0, 3, 1, 2)),
+        y=(labels.reshape(len(labels), -1)[:, 0] == positive).astype(np.int64),
+        meta={"patient": np.arange(len(labels))},
+        units={"X": "levels from 0 to 255"},
+        licence="see the collection",
         provenance=f"{path.name}, MedMNIST format; patients unknown, one is assumed for each image",
+        name=part,
     )
 
 
@@ -216,9 +191,9 @@ def find_boxes(
     return np.asarray(boxes, float).reshape(-1, 4), np.asarray(scores)
 
 
-def show_lesions(data: Bundle, columns: int = 6) -> None:
+def show_lesions(data: DataBundle, columns: int = 6) -> None:
     """A grid of images: one row a skin tone, benign on the left, malignant on the right."""
-    groups = data.tones if data.tones is not None else np.zeros(len(data), int)
+    groups = data.meta.get("tone", np.zeros(len(data), int))
     kinds = np.unique(groups)
     fig, axes = plt.subplots(
         len(kinds), columns, figsize=(0.9 * columns, 0.95 * len(kinds) + 0.5), squeeze=False
@@ -226,12 +201,12 @@ def show_lesions(data: Bundle, columns: int = 6) -> None:
     for row, tone in enumerate(kinds):
         for column, ax in enumerate(axes[row]):
             label = int(column >= columns // 2)
-            chosen = np.flatnonzero((groups == tone) & (data.labels == label))
-            _, first = np.unique(data.patients[chosen], return_index=True)
-            _draw(ax, data.images[chosen[np.sort(first)[column % (columns // 2)]]])
+            chosen = np.flatnonzero((groups == tone) & (data.y == label))
+            _, first = np.unique(data.meta["patient"][chosen], return_index=True)
+            _draw(ax, data.X[chosen[np.sort(first)[column % (columns // 2)]]])
             if row == 0:
                 ax.set_title("malignant" if label else "benign", fontsize=8)
-        if data.tones is not None:
+        if "tone" in data.meta:
             axes[row, 0].set_ylabel(TONE_NAMES[int(tone)], fontsize=8)
     fig.suptitle(f"One image a patient, by skin tone ({data.provenance})", fontsize=9)
     plt.show()
@@ -397,7 +372,7 @@ class ToyNet(nn.Module):
 def train_segmenter(
     model: nn.Module,
     loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    data: Bundle,
+    data: DataBundle,
     seed: int = 0,
     device: str | torch.device = "cpu",
     epochs: int = 10,
@@ -410,14 +385,14 @@ def train_segmenter(
     Args:
         model: From images [B, 3, H, W] in [0, 1] to logits [B, 1, H, W].
         loss: Called with logits [B, H, W] and masks [B, H, W] of 0 and 1.
-        data: Images and masks; 600 of them are used.
+        data: As :func:`load` gives it; 600 images are used, with their masks.
         seed: Decides the order and the symmetries (the weights are ``model``'s own).
         device: Where to train.
         epochs: Passes over the images.
     """
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(data))[:600]
-    images, masks = to_unit(data.images[chosen]), torch.as_tensor(data.masks[chosen]).float()
+    images, masks = to_unit(data.X[chosen]), torch.as_tensor(data.meta["mask"][chosen]).float()
     model.standardise.mean.copy_(images.mean(dim=(0, 2, 3)))
     model.standardise.std.copy_(images.std(dim=(0, 2, 3)))
     model.to(device)

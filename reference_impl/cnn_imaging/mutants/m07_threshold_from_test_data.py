@@ -5,5 +5,5 @@ caught_by: test_threshold_comes_from_validation
 """
 
 threshold = choose_threshold(
-    held_out.labels, predict_proba(classifier, held_out.images), min_sensitivity=0.90
+    held_out.y, predict_proba(classifier, held_out.X), min_sensitivity=0.90
 )
