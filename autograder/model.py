@@ -137,6 +137,11 @@ class QuestionVerdict(msgspec.Struct, frozen=True, kw_only=True):
     possible: float
     tests: list[TestVerdict]
 
+    @property
+    def skipped(self) -> bool:
+        """Whether a test of it was not asked because of another question."""
+        return any(test.status is Status.SKIPPED for test in self.tests)
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of one submission, as written to ``verdict.json``. For staff."""

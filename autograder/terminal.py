@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from autograder.model import Status
 from autograder.text import one_line
 
 if TYPE_CHECKING:
@@ -91,17 +90,12 @@ def _cell(verdict: Verdict, question: str) -> str:
     found = verdict.questions.get(question)
     if found is None:
         return "–"
-    skipped = any(test.status is Status.SKIPPED for test in found.tests)
-    return f"{found.score:g}{' ↷' if skipped else ''}"
+    return f"{found.score:g}{' ↷' if found.skipped else ''}"
 
 
 def _remark(verdict: Verdict) -> str:
     remarks = [*(["late"] if verdict.late else []), *([verdict.message] if verdict.message else [])]
-    skipped = [
-        name
-        for name, question in verdict.questions.items()
-        if any(test.status is Status.SKIPPED for test in question.tests)
-    ]
+    skipped = [name for name, question in verdict.questions.items() if question.skipped]
     remarks += [f"↷ skipped: {', '.join(skipped)}"] if skipped else []
     remarks += verdict.notes[:2]
     if len(verdict.notes) > 2:

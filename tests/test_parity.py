@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.build.compose import compose
+from autograder.build.compose import Built, compose
 from autograder.build.publish import publish
 from autograder.build.sources import Sources
 from autograder.bundle import Bundle
@@ -32,8 +32,10 @@ CASES = [
 def test_otter_run_gives_honest_work_the_same_points_for_every_question(
     name: str, what: str, tmp_path: Path
 ) -> None:
-    bundle = _bundle(name, tmp_path / "dist")
-    submission = _submission(name, what, bundle)
+    built = compose(name, PROJECT)
+    publish({tmp_path / "dist": built.bundle})
+    bundle = Bundle(tmp_path / "dist")
+    submission = _submission(name, what, built)
     (outcome,) = grade(bundle, [submission], Settings(secret="parity"))
     sealed = {question: one.score for question, one in outcome.verdict.questions.items()}
     with_otter = _run_otter(bundle, submission, tmp_path)
@@ -41,21 +43,16 @@ def test_otter_run_gives_honest_work_the_same_points_for_every_question(
     assert outcome.verdict.score > 0
 
 
-def _bundle(name: str, folder: Path) -> Bundle:
-    publish({folder: compose(name, PROJECT).bundle})
-    return Bundle(folder)
-
-
-def _submission(name: str, what: str, bundle: Bundle) -> Submission:
-    built, weights = compose(name, PROJECT), Sources.read(name, PROJECT).weights
+def _submission(name: str, what: str, built: Built) -> Submission:
+    weights = Sources.read(name, PROJECT).weights
     cast = demo_class(
-        built.solution_notebook, built.student_notebook, weights, {}, bundle.manifest
+        built.solution_notebook, built.student_notebook, weights, {}, built.manifest
     ).roles
     role = next(role for role in cast if role.what == what)
     return Submission(
         student=role.student,
         source=role.what,
-        notebook=role.files[bundle.manifest.notebook],
+        notebook=role.files[built.manifest.notebook],
         files={file: role.files[file] for file in weights},
     )
 

@@ -540,18 +540,23 @@ def stubs_of(tree: ast.Module) -> dict[str, str]:
         By name (``function``, ``Class.method``, ``variable``): the body without its docstring, or
         the value that is assigned.
     """
+    return {name: _dump(body) for name, body in bodies(tree).items()}
+
+
+def bodies(tree: ast.Module) -> dict[str, list[ast.stmt]]:
+    """What :func:`stubs_of` writes, as statements."""
     found = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            found[node.name] = _dump(_undocumented(node.body))
+            found[node.name] = _undocumented(node.body)
         elif isinstance(node, ast.ClassDef):
             for part in node.body:
                 if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
-                    found[f"{node.name}.{part.name}"] = _dump(_undocumented(part.body))
+                    found[f"{node.name}.{part.name}"] = _undocumented(part.body)
         elif isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
-                    found[target.id] = _dump([ast.Expr(node.value)])
+                    found[target.id] = [ast.Expr(node.value)]
     return found
 
 

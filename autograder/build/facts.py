@@ -10,14 +10,14 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from autograder.build.answers import python
-from autograder.handin import ANSWER, ASSIGNMENT, CHECK, normalised, stubs_of
+from autograder.handin import ANSWER, ASSIGNMENT, CHECK, bodies, normalised, stubs_of
 
 if TYPE_CHECKING:
     from autograder.build.sources import Sources
@@ -148,9 +148,11 @@ class _Pair:
         for cell in answers:
             own = {}
             if cell["cell_type"] == "code":
+                found = bodies(_tree(cell))
+                sources = {name: ast.unparse(ast.Module(body, [])) for name, body in found.items()}
                 own = {
                     name: body
-                    for name, body in _bodies(_tree(cell))
+                    for name, body in sources.items()
                     if name in solved and solved[name] != normalised(body)
                 }
             stubs |= own
@@ -170,24 +172,3 @@ def _of(cells: list[dict[str, Any]], question: str) -> list[dict[str, Any]]:
 
 def _tree(cell: dict[str, Any]) -> ast.Module:
     return python(cell["source"]) or ast.Module([], [])
-
-
-def _bodies(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """What ``handin.stubs_of`` finds, as source code."""
-    for node in tree.body:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                yield node.name, _source(node.body)
-            case ast.ClassDef(name=name, body=body):
-                for part in body:
-                    if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
-                        yield f"{name}.{part.name}", _source(part.body)
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    if isinstance(target, ast.Name):
-                        yield target.id, ast.unparse(value)
-
-
-def _source(body: list[ast.stmt]) -> str:
-    documented = ast.get_docstring(ast.Module(body, [])) is not None
-    return ast.unparse(ast.Module(body[1:] if documented else body, []))

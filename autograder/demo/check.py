@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from autograder.demo.cast import Role
-from autograder.model import Status, Verdict
+from autograder.model import Verdict
 
 TOLERANCE = 1e-6
 
@@ -42,11 +42,7 @@ def _fault(role: Role, verdict: Verdict | None, others: Mapping[str, Verdict | N
 
 
 def _skipped(verdict: Verdict) -> set[str]:
-    return {
-        name
-        for name, question in verdict.questions.items()
-        if any(test.status is Status.SKIPPED for test in question.tests)
-    }
+    return {name for name, question in verdict.questions.items() if question.skipped}
 
 
 def _lost(verdict: Verdict) -> set[str]:
