@@ -64,6 +64,12 @@ def test_the_courses_own_file_holds_and_names_every_assignment() -> None:
     assert {entry.plan.name for entry in entries(course, PROJECT)} == set(names(PROJECT))
 
 
+def test_the_documented_example_is_a_course_file() -> None:
+    text = (PROJECT / "docs" / "course.md").read_text("utf-8")
+    course = parse(text.partition("```toml\n")[2].partition("```")[0])
+    assert course.github == ("owner", "course") and course.policies.late is not None
+
+
 def test_what_is_out_is_decided_by_the_moment_or_the_day_of_its_own_place() -> None:
     course = parse(TEXT)
     at = course.named("one").release
