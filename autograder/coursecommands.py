@@ -102,5 +102,8 @@ def release(folder: Path, upto: datetime | None, names: str | None, overwrite: b
         click.echo(f"  removed {path}")
     names_out, files = ", ".join(done.record.assignments), len(done.record.files)
     click.echo(f"Out: {names_out}. {files} files in {folder}, {len(done.write)} written.")
+    if done.notebooks:
+        click.echo(f"note: {', '.join(done.notebooks)} was out already and is another one now; "
+                   "git will not pull it over a student's work.", err=True)  # fmt: skip
     if done.write or done.remove:
         click.echo("Nothing hidden is in it. Look at the difference, commit and push it there.")

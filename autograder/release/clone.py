@@ -49,6 +49,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """Files that were released before and are no part of it any more."""
     by_hand: list[str]
     """Of these, the files that somebody else wrote, edited or removed."""
+    notebooks: list[str]
+    """Of these, notebooks that are out already: students may have work in them."""
 
 
 def read_record(folder: Path, course: str) -> Record:
@@ -117,7 +119,9 @@ def update(folder: Path, files: Mapping[str, bytes], before: Record, after: Reco
             write[path] = files[path]
         else:
             remove.append(path)
-    return Update(folder=folder, record=record, write=write, remove=remove, by_hand=by_hand)
+    notebooks = [path for path in write if path in before.files and path.endswith(".ipynb")]
+    return Update(folder=folder, record=record, write=write, remove=remove, by_hand=by_hand,
+                  notebooks=notebooks)  # fmt: skip
 
 
 def apply(change: Update, *, overwrite: bool = False) -> None:

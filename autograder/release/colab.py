@@ -39,7 +39,7 @@ def set_up_colab(repository, branch, clone, name, notebook):
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *wanted], check=True)
     metadata = json.loads(Path(notebook).read_text("utf-8"))["metadata"]
     Path("tests").mkdir(exist_ok=True)
-    for question, source in metadata["otter"]["tests"].items():
+    for question, source in metadata.get("otter", {}).get("tests", {}).items():
         Path("tests", f"{question}.py").write_text(source, "utf-8")
 
 

@@ -115,13 +115,14 @@ def test_what_to_release_is_chosen_by_time_day_or_name(
         asked.append((names, upto, overwrite))
         record = Record(course="C", assignments=["hw"], files={"README.md": ""})
         return Update(folder=folder, record=record, write={"README.md": b""}, remove=["old"],
-                      by_hand=[])  # fmt: skip
+                      by_hand=[], notebooks=["hw/hw.ipynb"])  # fmt: skip
 
     monkeypatch.setattr("autograder.release.release", release)
     before = datetime.now(UTC)
     result = run("release", "out")
     assert result.exit_code == 0, result.output
     assert "  wrote README.md\n  removed old\nOut: hw. 1 files in out, 1 written." in result.output
+    assert "note: hw/hw.ipynb was out already" in result.stderr
     assert run("release", "out", "--upto", "2027-02-01", "--overwrite").exit_code == 0
     assert run("release", "out", "--names", "hw, lab_1").exit_code == 0
     assert asked[0][0] == [] and before <= asked[0][1] <= datetime.now(UTC) and not asked[0][2]

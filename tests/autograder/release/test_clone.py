@@ -32,6 +32,13 @@ def test_a_release_writes_what_differs_and_a_second_one_nothing(tmp_path: Path) 
     assert (tmp_path / "out" / "README.md").stat().st_mode & 0o777 == 0o644
 
 
+def test_notebooks_that_are_out_and_change_are_named(tmp_path: Path) -> None:
+    written(tmp_path, FILES)
+    files = FILES | {"a/a.ipynb": b"[]", "README.md": b"two", "b.ipynb": b"{}"}
+    change = update(tmp_path, files, read_record(tmp_path, "C"), Record(course="C"))
+    assert change.notebooks == ["a/a.ipynb"]
+
+
 def test_what_others_put_there_stays_and_what_is_no_longer_released_goes(tmp_path: Path) -> None:
     written(tmp_path, FILES)
     (tmp_path / "notes.md").write_bytes(b"of the staff")
