@@ -75,11 +75,11 @@ class Score(NamedTuple):
 
     component: Component
     state: State
-    earned: Decimal = Decimal(0)
-    possible: Decimal = Decimal(0)
+    earned: Decimal
+    possible: Decimal
     """Points possible of what is not excused."""
-    blank: tuple[str, ...] = ()
-    """Headers of the columns without a grade."""
+    without: dict[str, list[str]]
+    """Headers of the columns without a grade, by what became of them."""
 
     @property
     def share(self) -> Fraction:
@@ -87,12 +87,9 @@ class Score(NamedTuple):
         return Fraction(self.earned) / Fraction(self.possible)
 
     @property
-    def remark(self) -> str:
-        """What is not as it should be: ``missing: CNNs (12)``; ``""`` if nothing."""
-        if self.state is State.GRADED and not self.blank:
-            return ""
-        kind = "counted as 0" if self.state is State.GRADED else self.state.value
-        return f"{kind}: {', '.join(self.blank) or self.component.name}"
+    def remarks(self) -> list[str]:
+        """What is not as it should be: ``missing: CNNs (12)``."""
+        return [f"{what}: {', '.join(headers)}" for what, headers in self.without.items()]
 
 
 class Final(NamedTuple):
@@ -135,7 +132,7 @@ class Final(NamedTuple):
     @property
     def remarks(self) -> list[str]:
         """What is missing, not assigned, excused or counted as 0."""
-        return [one.remark for one in self.scores if one.remark]
+        return [remark for one in self.scores for remark in one.remarks]
 
     @property
     def _counted(self) -> list[Score]:
@@ -143,6 +140,8 @@ class Final(NamedTuple):
 
 
 _OPEN = {State.MISSING, State.UNASSIGNED}
+_FIRST = (State.MISSING, State.UNASSIGNED, State.GRADED, State.EXCUSED)
+"""Of the states of an assignment's columns, the first of these is the assignment's."""
 
 
 def components(course: Course, entries: Sequence[Entry], gradebook: Gradebook) -> list[Component]:
@@ -260,20 +259,19 @@ def _number(cell: str) -> Decimal | None:
 
 def _score(row: Row, component: Component, policy: FinalPolicy) -> Score:
     earned, possible = Decimal(0), Decimal(0)
-    blank: list[str] = []
+    without: dict[str, list[str]] = {}
     states: set[State] = set()
     for column in component.columns:
         state, value = _cell(row, column, policy)
         states.add(state)
+        if value is None:
+            what = "counted as 0" if state is State.GRADED else state.value
+            without.setdefault(what, []).append(column.header)
         if state is not State.EXCUSED:
             earned += value or 0
             possible += _number(column.points) or 0
-        if state in _OPEN or (state is State.GRADED and value is None):
-            blank.append(column.header)
-    for state in (State.MISSING, State.UNASSIGNED, State.GRADED, State.EXCUSED):
-        if state in states:
-            return Score(component, state, earned, possible, tuple(blank))
-    raise AssertionError("every component has a column")
+    state = next(one for one in _FIRST if one in states)
+    return Score(component, state, earned, possible, without)
 
 
 def _cell(row: Row, column: Column, policy: FinalPolicy) -> tuple[State, Decimal | None]:

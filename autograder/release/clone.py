@@ -66,6 +66,10 @@ def read_record(folder: Path, course: str) -> Record:
         record = msgspec.json.decode(file.read_bytes(), type=Record)
     except (OSError, msgspec.DecodeError) as error:
         raise ReleaseError(f"{file} is damaged ({error}); take it from git again.") from None
+    for path in record.files:
+        parts = Path(path).parts
+        if not parts or Path(path).is_absolute() or ".." in parts or parts[0] == ".git":
+            raise ReleaseError(f"{file} is damaged (it lists {path!r}); take it from git again.")
     if record.course != course:
         raise ReleaseError(
             f"{folder} holds a release of {record.course!r}, not of {course!r}; name another one."

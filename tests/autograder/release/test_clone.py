@@ -114,6 +114,16 @@ def test_the_list_must_be_of_this_course_and_whole(tmp_path: Path) -> None:
         read_record(tmp_path, "C")
 
 
+@pytest.mark.parametrize("path", ["../staff.txt", "/etc/hosts", ".git/config", "a/../../b", ""])
+def test_a_list_that_somebody_wrote_cannot_reach_out_of_the_folder(
+    tmp_path: Path, path: str
+) -> None:
+    record = Record(course="C", files={path: "0"})
+    (tmp_path / RECORD).write_bytes(record.encoded())
+    with pytest.raises(ReleaseError, match="is damaged"):
+        written(tmp_path, FILES, overwrite=True)
+
+
 def test_files_of_others_are_those_that_were_not_released(tmp_path: Path) -> None:
     written(tmp_path, FILES)
     (tmp_path / "notes.md").write_bytes(b"of the staff")
