@@ -1,5 +1,6 @@
 """Objects with ``__call__``, enumerations and hooks where the solution has functions."""
 
+
 # %% q1
 class Tissue:
     def __init__(self, A, C):
@@ -94,7 +95,9 @@ class Game(enum.Enum):
             case Game.NONSAT:
                 return -(F.logsigmoid(r).mean() + F.logsigmoid(-f).mean())
             case Game.LSGAN:
-                return 0.5 * (F.mse_loss(r, torch.ones_like(r)) + F.mse_loss(f, torch.zeros_like(f)))
+                return 0.5 * (
+                    F.mse_loss(r, torch.ones_like(r)) + F.mse_loss(f, torch.zeros_like(f))
+                )
             case Game.HINGE:
                 return (1 - r).clamp(min=0).mean() + (1 + f).clamp(min=0).mean()
             case Game.WGAN:
@@ -131,12 +134,16 @@ class Slope:
         with torch.enable_grad():
             x = images.detach().requires_grad_(True)
             scores = self.D(x).reshape(len(x), -1).mean(dim=1)
-            return torch.autograd.grad(scores, x, torch.ones_like(scores), create_graph=True)[0].flatten(1)
+            return torch.autograd.grad(scores, x, torch.ones_like(scores), create_graph=True)[
+                0
+            ].flatten(1)
 
 
 def gradient_penalty(D, real, fake, alpha, lam=10.0):
     slope = Slope(D)(torch.lerp(fake, real, alpha.to(real)))
-    return lam * F.mse_loss(torch.linalg.vector_norm(slope, dim=1), torch.ones(len(slope)).to(slope))
+    return lam * F.mse_loss(
+        torch.linalg.vector_norm(slope, dim=1), torch.ones(len(slope)).to(slope)
+    )
 
 
 def r1(D, real, gamma=10.0, interval=1):
@@ -172,7 +179,8 @@ class Trainer:
         self.source, self.target = (lab.to_unit(v, device) for v in train)
         self.G, self.D = UNetGenerator().to(device), PatchDiscriminator().to(device)
         self.optimisers = [
-            torch.optim.Adam(net.parameters(), self.rate, betas=(0.5, 0.99)) for net in (self.D, self.G)
+            torch.optim.Adam(net.parameters(), self.rate, betas=(0.5, 0.99))
+            for net in (self.D, self.G)
         ]
         for epoch in range(self.epochs):
             for optimiser in self.optimisers:
@@ -182,7 +190,14 @@ class Trainer:
                 self.step(rows, flip=torch.rand((), generator=generator) < 0.5)
                 if time.monotonic() > self.end:
                     return self.G.eval()
-            print(epoch, float(np.mean(psnr(translate(self.G, val[0]), lab.to_unit(val[1])[:, 0].numpy(), RANGE))))
+            print(
+                epoch,
+                float(
+                    np.mean(
+                        psnr(translate(self.G, val[0]), lab.to_unit(val[1])[:, 0].numpy(), RANGE)
+                    )
+                ),
+            )
         return self.G.eval()
 
     def step(self, rows, flip):
@@ -221,6 +236,7 @@ generator = coursekit.load_or_train(
     train=lambda: train_translator((train.X, train.y), (val.X, val.y), 0, device, max_seconds=200),
 )
 
+
 # %% q8
 class Moments:
     def __call__(self, X):
@@ -250,7 +266,11 @@ class Balls:
         self.radius = np.partition(self.to(self.centres), k, axis=0)[k]
 
     def to(self, points):
-        return np.sqrt(((np.asarray(points, float).reshape(len(points), -1)[:, None] - self.centres) ** 2).sum(-1))
+        return np.sqrt(
+            ((np.asarray(points, float).reshape(len(points), -1)[:, None] - self.centres) ** 2).sum(
+                -1
+            )
+        )
 
     def __call__(self, points):
         return float((self.to(points) <= self.radius).any(1).mean())

@@ -1,13 +1,18 @@
 """``torch.func``: gradients of one image's score, mapped over the batch; a stateless training step."""
 
+
 # %% q5
 def d_loss(real_logits, fake_logits, kind):
     one, zero = (lambda z: torch.ones_like(z)), (lambda z: torch.zeros_like(z))
     cross_entropy = F.binary_cross_entropy_with_logits
     if kind == "nonsat":
-        return cross_entropy(real_logits, one(real_logits)) + cross_entropy(fake_logits, zero(fake_logits))
+        return cross_entropy(real_logits, one(real_logits)) + cross_entropy(
+            fake_logits, zero(fake_logits)
+        )
     if kind == "lsgan":
-        return (F.mse_loss(real_logits, one(real_logits)) + F.mse_loss(fake_logits, zero(fake_logits))) / 2
+        return (
+            F.mse_loss(real_logits, one(real_logits)) + F.mse_loss(fake_logits, zero(fake_logits))
+        ) / 2
     if kind == "hinge":
         target = one(real_logits.flatten())
         return F.hinge_embedding_loss(real_logits.flatten(), -target) + F.hinge_embedding_loss(
@@ -43,7 +48,12 @@ def gradient_penalty(D, real, fake, alpha, lam=10.0):
 
 
 def r1(D, real, gamma=10.0, interval=1):
-    return gamma / 2 * torch.func.vmap(lambda image: _slope(D)(image).square().sum())(real).mean() * interval
+    return (
+        gamma
+        / 2
+        * torch.func.vmap(lambda image: _slope(D)(image).square().sum())(real).mean()
+        * interval
+    )
 
 
 # %% q6
@@ -52,9 +62,22 @@ class UNetGenerator(nn.Module):
         super().__init__()
         fine, middle, coarse = width, width * 2, width * 4
         self.head = nn.Conv2d(fine, 1, 1)
-        self.merge = nn.ModuleList([lab.ConvBlock(middle + middle, middle), lab.ConvBlock(fine + fine, fine)])
-        self.up = nn.ModuleList([nn.ConvTranspose2d(coarse, middle, 2, stride=2), nn.ConvTranspose2d(middle, fine, 2, stride=2)])
-        self.down = nn.ModuleList([lab.ConvBlock(in_channels, fine), lab.ConvBlock(fine, middle), lab.ConvBlock(middle, coarse)])
+        self.merge = nn.ModuleList(
+            [lab.ConvBlock(middle + middle, middle), lab.ConvBlock(fine + fine, fine)]
+        )
+        self.up = nn.ModuleList(
+            [
+                nn.ConvTranspose2d(coarse, middle, 2, stride=2),
+                nn.ConvTranspose2d(middle, fine, 2, stride=2),
+            ]
+        )
+        self.down = nn.ModuleList(
+            [
+                lab.ConvBlock(in_channels, fine),
+                lab.ConvBlock(fine, middle),
+                lab.ConvBlock(middle, coarse),
+            ]
+        )
 
     @staticmethod
     def halved(x):
@@ -123,7 +146,9 @@ def critic_loss(D, source, real, fake, kind="hinge"):
 
 
 def generator_loss(D, source, real, fake, kind="hinge", weight=0.01):
-    return torch.linalg.vector_norm(fake - real, ord=1) / real.numel() + torch.mul(g_loss(D(source, fake), kind), weight)
+    return torch.linalg.vector_norm(fake - real, ord=1) / real.numel() + torch.mul(
+        g_loss(D(source, fake), kind), weight
+    )
 
 
 def train_translator(train, val, seed=0, device="cpu", max_seconds=60.0):
@@ -143,7 +168,6 @@ def train_translator(train, val, seed=0, device="cpu", max_seconds=60.0):
         for rows in torch.randperm(len(x_all)).split(8):
             x, y = x_all[rows], y_all[rows]
             if torch.rand(()) < 0.5:
-                x, y = torch.fliplr(x.transpose(0, 3)).transpose(0, 3), torch.fliplr(y.transpose(0, 3)).transpose(0, 3)
                 x, y = x.flip(-1), y.flip(-1)
             with torch.no_grad():
                 fake = G(x)
@@ -157,7 +181,9 @@ def train_translator(train, val, seed=0, device="cpu", max_seconds=60.0):
             if time.perf_counter() - started > max_seconds:
                 return G.eval()
         if len(val[0]):
-            print(f"{epoch}: {psnr(translate(G, val[0]), lab.to_unit(val[1])[:, 0].numpy(), RANGE).mean():.2f} dB")
+            print(
+                f"{epoch}: {psnr(translate(G, val[0]), lab.to_unit(val[1])[:, 0].numpy(), RANGE).mean():.2f} dB"
+            )
     return G.eval()
 
 
@@ -168,7 +194,9 @@ def translate(model, X, batch=64):
     out = np.empty(np.shape(X), dtype=np.float32)
     with torch.no_grad():
         for i in range(0, len(X), batch):
-            out[i : i + batch] = np.clip(model(lab.to_unit(X[i : i + batch], device)).cpu().numpy()[:, 0], 0, 1)
+            out[i : i + batch] = np.clip(
+                model(lab.to_unit(X[i : i + batch], device)).cpu().numpy()[:, 0], 0, 1
+            )
     if was:
         model.train()
     return out
@@ -180,5 +208,7 @@ with lab.needs("q5", "q6", "q7"):
     generator = coursekit.load_or_train(
         "a3_gen.safetensors",
         UNetGenerator,
-        lambda: train_translator((train.X, train.y), (val.X, val.y), device=device, max_seconds=200),
+        lambda: train_translator(
+            (train.X, train.y), (val.X, val.y), device=device, max_seconds=200
+        ),
     )

@@ -1,5 +1,6 @@
 """Products of matrices: the Fourier transform, the blur and the windows as matrices."""
 
+
 # %% q2
 def _projector(n, frac):
     """What keeping the slow waves does to a column of n pixels, as a real matrix."""
@@ -94,7 +95,11 @@ def ssim(p, t, data_range, mask=None):
     c1, c2 = (data_range / 100) ** 2, (3 * data_range / 100) ** 2
     above = (2 * mp * mt + c1) * (2 * spread(p, t, mp, mt) + c2)
     below = (mp**2 + mt**2 + c1) * (spread(p, p, mp, mp) + spread(t, t, mt, mt) + c2)
-    centre = None if mask is None else np.asarray(mask)[..., 3 : 3 + above.shape[-2], 3 : 3 + above.shape[-1]]
+    centre = (
+        None
+        if mask is None
+        else np.asarray(mask)[..., 3 : 3 + above.shape[-2], 3 : 3 + above.shape[-1]]
+    )
     return _average(above / below, centre)
 
 
@@ -114,7 +119,9 @@ class UNetGenerator(nn.Module):
         super().__init__()
         c = [in_channels, width, 2 * width, 4 * width]
         self.down = nn.ModuleList(map(lab.ConvBlock, c[:-1], c[1:]))
-        self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, (2, 2), (2, 2)) for a, b in zip(c[:1:-1], c[2:0:-1]))
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, (2, 2), (2, 2)) for a, b in zip(c[:1:-1], c[2:0:-1])
+        )
         self.merge = nn.ModuleList(lab.ConvBlock(2 * b, b) for b in c[2:0:-1])
         self.head = nn.Conv2d(width, 1, (1, 1))
 
@@ -156,7 +163,10 @@ def receptive_field(layers):
 
 def power_iteration(W, n=50):
     M = W.flatten(start_dim=1).detach()
-    v = torch.ones(M.shape[1], 1, dtype=M.dtype) + torch.arange(M.shape[1], dtype=M.dtype)[:, None] / 7
+    v = (
+        torch.ones(M.shape[1], 1, dtype=M.dtype)
+        + torch.arange(M.shape[1], dtype=M.dtype)[:, None] / 7
+    )
     for _ in range(n):
         u = M @ v
         u = u / torch.linalg.norm(u)
@@ -201,7 +211,9 @@ def precision_recall(real, fake, k=3):
     def covered(points, centres):
         own = _square_distances(centres, centres)
         np.fill_diagonal(own, np.inf)
-        return float(np.mean(np.any(_square_distances(points, centres) <= np.sort(own, 1)[:, k - 1], 1)))
+        return float(
+            np.mean(np.any(_square_distances(points, centres) <= np.sort(own, 1)[:, k - 1], 1))
+        )
 
     return covered(fake, real), covered(real, fake)
 
@@ -209,7 +221,9 @@ def precision_recall(real, fake, k=3):
 def mode_collapse_report(fake, real, source, train, k=3):
     pair = lambda a: np.median(np.sqrt(np.diag(_square_distances(a, source))))
     near = lambda a: np.median(np.sqrt(_square_distances(a, train).min(1)))
-    numbers = np.array([pair(fake) / pair(real), near(fake) / near(real), *precision_recall(real, fake, k)])
+    numbers = np.array(
+        [pair(fake) / pair(real), near(fake) / near(real), *precision_recall(real, fake, k)]
+    )
     found = dict(zip(("copy_ratio", "memory_ratio", "precision", "recall"), numbers.tolist()))
     faults = np.flatnonzero(numbers < [0.5, 0.5, 0.5, 0.6])
     words = ("copying", "memorising", "implausible", "collapsed", "faithful")
@@ -239,7 +253,9 @@ def hallucination_rate(pred, target, mask, delta):
     if not n:
         return np.nan, np.nan, np.nan
     r, z = int(np.sum(((excess > delta) & whole).reshape(len(whole), -1).any(1))) / n, 1.959964
-    ends = np.roots([1 + z**2 / n, -(2 * r + z**2 / n), r**2])  # where |r - q| = z sqrt(q (1 - q) / n)
+    ends = np.roots(
+        [1 + z**2 / n, -(2 * r + z**2 / n), r**2]
+    )  # where |r - q| = z sqrt(q (1 - q) / n)
     return r, float(ends.real.min()), float(ends.real.max())
 
 
@@ -253,5 +269,9 @@ def bias_map(pred, target, mask=None):
 # %% q9
 white = (t2_held_out.meta["labels"] == headsim.WHITE) & ~lesions
 t2_report = {"psnr": float(np.mean(psnr(t2_synthetic, t2_held_out.y, data_range=RANGE)))}
-t2_report |= {"recovery": float(np.nanmean(lesion_contrast_recovery(t2_synthetic, t2_held_out.y, lesions, white)))}
+t2_report |= {
+    "recovery": float(
+        np.nanmean(lesion_contrast_recovery(t2_synthetic, t2_held_out.y, lesions, white))
+    )
+}
 t2_report |= {"hallucinated": hallucination_rate(t2_synthetic, t2_held_out.y, white, 0.1)[0]}

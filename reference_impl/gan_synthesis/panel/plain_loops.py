@@ -342,7 +342,9 @@ def bias_map(pred, target, mask=None):
 # %% q9
 white = (t2_held_out.meta["labels"] == headsim.WHITE) & ~lesions
 t2_report = dict.fromkeys(("psnr", "recovery", "hallucinated"))
-t2_report["psnr"] = float(sum(psnr(a, b, RANGE) for a, b in zip(t2_synthetic, t2_held_out.y)) / len(t2_synthetic))
+t2_report["psnr"] = float(
+    sum(psnr(a, b, RANGE) for a, b in zip(t2_synthetic, t2_held_out.y)) / len(t2_synthetic)
+)
 shown = [r for r in lesion_contrast_recovery(t2_synthetic, t2_held_out.y, lesions, white) if r == r]
 t2_report["recovery"] = float(sum(shown) / len(shown))
 t2_report["hallucinated"], *_ = hallucination_rate(t2_synthetic, t2_held_out.y, white, 0.1)

@@ -32,7 +32,9 @@ def thin_counts(counts, p, rng):
     from scipy import stats
 
     counts = np.asarray(counts)
-    return np.asarray(stats.binom.rvs(counts, p, size=counts.shape, random_state=rng), dtype=np.int64)
+    return np.asarray(
+        stats.binom.rvs(counts, p, size=counts.shape, random_state=rng), dtype=np.int64
+    )
 
 
 def gaussian_psf(img, fwhm_mm, voxel_mm):
@@ -69,7 +71,9 @@ def psnr(p, t, data_range, mask=None):
 
 def ssim(p, t, data_range, mask=None):
     def one(p, t, mask):
-        _, values = metrics.structural_similarity(t, p, win_size=7, data_range=data_range, full=True)
+        _, values = metrics.structural_similarity(
+            t, p, win_size=7, data_range=data_range, full=True
+        )
         inner = values[3:-3, 3:-3][mask[3:-3, 3:-3]]
         return inner.mean() if inner.size else np.nan
 
@@ -92,7 +96,9 @@ class UNetGenerator(nn.Module):
         sizes = width * np.array([1, 2, 4])
         pairs = [(in_channels, sizes[0]), (sizes[0], sizes[1]), (sizes[1], sizes[2])]
         self.down = nn.ModuleList([lab.ConvBlock(int(a), int(b)) for a, b in pairs])
-        self.up = nn.ModuleList([nn.ConvTranspose2d(int(b), int(b) // 2, 2, stride=2) for b in sizes[:0:-1]])
+        self.up = nn.ModuleList(
+            [nn.ConvTranspose2d(int(b), int(b) // 2, 2, stride=2) for b in sizes[:0:-1]]
+        )
         self.merge = nn.ModuleList([lab.ConvBlock(int(b), int(b) // 2) for b in sizes[:0:-1]])
         self.head = nn.Conv2d(width, 1, 1)
         self.pool = nn.MaxPool2d(2)
@@ -210,7 +216,9 @@ def lesion_contrast_recovery(pred, target, lesion, ref):
     def mean(images, where):
         labels = np.where(where, rows[:, None, None], -1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            return ndimage.sum_labels(images, labels, rows) / ndimage.sum_labels(where, labels, rows)
+            return ndimage.sum_labels(images, labels, rows) / ndimage.sum_labels(
+                where, labels, rows
+            )
 
     contrast = lambda images: mean(images, lesion) - mean(images, ref)
     there = contrast(np.asarray(target, float))
@@ -234,7 +242,11 @@ def bias_map(pred, target, mask=None):
     error = np.subtract(pred, target, dtype=np.float64)
     if mask is not None:
         error = np.where(mask, error, np.nan)
-    return stats.tmean(error, axis=0) if mask is None else np.asarray(np.ma.masked_invalid(error).mean(0).filled(np.nan))
+    return (
+        stats.tmean(error, axis=0)
+        if mask is None
+        else np.asarray(np.ma.masked_invalid(error).mean(0).filled(np.nan))
+    )
 
 
 # %% q9

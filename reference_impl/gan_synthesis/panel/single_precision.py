@@ -1,5 +1,6 @@
 """Single precision wherever double is not asked for."""
 
+
 # %% q1
 def t1_at_field(A, C, B0):
     A, C, B0 = (np.asarray(v, dtype=np.float32) for v in (A, C, B0))
@@ -22,12 +23,16 @@ def kspace_truncate(img, frac):
 
 def rician(img, sigma, rng):
     img = np.asarray(img, dtype=np.float32)
-    first, second = (np.float32(sigma) * rng.standard_normal(img.shape, dtype=np.float32) for _ in "ab")
+    first, second = (
+        np.float32(sigma) * rng.standard_normal(img.shape, dtype=np.float32) for _ in "ab"
+    )
     return np.sqrt((img + first) ** 2 + second**2)
 
 
 def to_low_field(pd, A, C, t2, rng, *, B0=0.064, tr=0.5, te=0.012, frac=0.5, sigma=0.03):
-    return rician(kspace_truncate(spin_echo(pd, t1_at_field(A, C, B0), t2, tr, te), frac), sigma, rng)
+    return rician(
+        kspace_truncate(spin_echo(pd, t1_at_field(A, C, B0), t2, tr, te), frac), sigma, rng
+    )
 
 
 # %% q3
@@ -45,7 +50,9 @@ def d_loss(real_logits, fake_logits, kind):
     losses = {
         "nonsat": lambda r, f: (1 + (-r).exp()).log().mean() + (1 + f.exp()).log().mean(),
         "lsgan": lambda r, f: ((r - 1).pow(2).mean() + f.pow(2).mean()) / 2,
-        "hinge": lambda r, f: torch.where(r < 1, 1 - r, 0).mean() + torch.where(f > -1, 1 + f, 0).mean(),
+        "hinge": lambda r, f: (
+            torch.where(r < 1, 1 - r, 0).mean() + torch.where(f > -1, 1 + f, 0).mean()
+        ),
         "wgan": lambda r, f: f.mean() - r.mean(),
     }
     if kind not in losses:
@@ -82,7 +89,10 @@ def r1(D, real, gamma=10.0, interval=1):
 def lesion_contrast_recovery(pred, target, lesion, ref):
     result = np.full(len(pred), np.nan)
     for i in np.flatnonzero(lesion.any(axis=(1, 2)) & ref.any(axis=(1, 2))):
-        contrast = [np.mean(v[i][lesion[i]], dtype=np.float64) - np.mean(v[i][ref[i]], dtype=np.float64) for v in (pred, target)]
+        contrast = [
+            np.mean(v[i][lesion[i]], dtype=np.float64) - np.mean(v[i][ref[i]], dtype=np.float64)
+            for v in (pred, target)
+        ]
         result[i] = contrast[0] / contrast[1] if contrast[1] else np.nan
     return result
 
@@ -99,7 +109,9 @@ def hallucination_rate(pred, target, mask, delta):
     rate = ((mean > delta) & whole).any(axis=(1, 2))[use].mean()
     z = 1.959964
     reach = z * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    return tuple(np.float64([rate, *((rate + z**2 / (2 * n) + s * reach) / (1 + z**2 / n) for s in (-1, 1))]))
+    return tuple(
+        np.float64([rate, *((rate + z**2 / (2 * n) + s * reach) / (1 + z**2 / n) for s in (-1, 1))])
+    )
 
 
 def bias_map(pred, target, mask=None):
@@ -107,7 +119,11 @@ def bias_map(pred, target, mask=None):
     if mask is None:
         return error.mean(axis=0)
     out = np.full(error.shape[1:], np.nan)
-    return np.mean(error, axis=0, where=mask, out=out) if mask.any(axis=0).all() else _with_gaps(error, mask)
+    return (
+        np.mean(error, axis=0, where=mask, out=out)
+        if mask.any(axis=0).all()
+        else _with_gaps(error, mask)
+    )
 
 
 def _with_gaps(error, mask):

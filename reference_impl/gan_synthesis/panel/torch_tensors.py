@@ -1,8 +1,11 @@
 """Tensors in double precision: PyTorch computes what the solution leaves to NumPy and SciPy."""
 
+
 # %% q1
 def _tensors(*values):
-    return torch.broadcast_tensors(*(torch.as_tensor(np.asarray(v, dtype=np.float64)) for v in values))
+    return torch.broadcast_tensors(
+        *(torch.as_tensor(np.asarray(v, dtype=np.float64)) for v in values)
+    )
 
 
 def t1_at_field(A, C, B0):
@@ -31,12 +34,16 @@ def kspace_truncate(img, frac):
 
 def rician(img, sigma, rng):
     S = torch.as_tensor(np.asarray(img, dtype=np.float64))
-    noise = torch.complex(*(torch.from_numpy(np.asarray(rng.standard_normal(S.shape))) for _ in range(2)))
+    noise = torch.complex(
+        *(torch.from_numpy(np.asarray(rng.standard_normal(S.shape))) for _ in range(2))
+    )
     return (S + sigma * noise).abs().numpy()
 
 
 def to_low_field(pd, A, C, t2, rng, *, B0=0.064, tr=0.5, te=0.012, frac=0.5, sigma=0.03):
-    return rician(kspace_truncate(spin_echo(pd, t1_at_field(A, C, B0), t2, tr, te), frac), sigma, rng)
+    return rician(
+        kspace_truncate(spin_echo(pd, t1_at_field(A, C, B0), t2, tr, te), frac), sigma, rng
+    )
 
 
 # %% q3
@@ -69,7 +76,11 @@ def gaussian_psf(img, fwhm_mm, voxel_mm):
 # %% q4
 def _mean(values, mask):
     values = torch.as_tensor(values)
-    mask = torch.ones_like(values) if mask is None else torch.as_tensor(np.asarray(mask, float)).expand_as(values)
+    mask = (
+        torch.ones_like(values)
+        if mask is None
+        else torch.as_tensor(np.asarray(mask, float)).expand_as(values)
+    )
     return (torch.where(mask > 0, values, 0.0).sum((-2, -1)) / mask.sum((-2, -1))).numpy()
 
 
@@ -85,7 +96,11 @@ def psnr(p, t, data_range, mask=None):
 def ssim(p, t, data_range, mask=None):
     p, t = _double(p), _double(t)
     lead = p.shape[:-2]
-    stack = torch.stack([p, t, p * p, t * t, p * t]).flatten(1, -3) if lead else torch.stack([p, t, p * p, t * t, p * t])[:, None]
+    stack = (
+        torch.stack([p, t, p * p, t * t, p * t]).flatten(1, -3)
+        if lead
+        else torch.stack([p, t, p * p, t * t, p * t])[:, None]
+    )
     means = F.avg_pool2d(stack, 7, stride=1)
     mp, mt, pp, tt, pt = means.reshape(5, *lead, *means.shape[-2:])
     vp, vt, cov = ((a - b) * 49 / 48 for a, b in ((pp, mp**2), (tt, mt**2), (pt, mp * mt)))
@@ -96,7 +111,11 @@ def ssim(p, t, data_range, mask=None):
 
 def nrmse(p, t, mask=None):
     p, t = _double(p), _double(t)
-    weight = torch.ones_like(p) if mask is None else torch.as_tensor(np.asarray(mask, float)).expand_as(p)
+    weight = (
+        torch.ones_like(p)
+        if mask is None
+        else torch.as_tensor(np.asarray(mask, float)).expand_as(p)
+    )
     norm = lambda v: torch.linalg.vector_norm(v * weight, dim=(-2, -1))
     return (norm(p - t) / norm(t)).numpy()
 
@@ -111,7 +130,9 @@ def gaussian_statistics(X):
 
 def frechet_distance(mu1, S1, mu2, S2):
     """The trace of the root is the nuclear norm of the product of two roots."""
-    mu1, S1, mu2, S2 = (torch.as_tensor(np.asarray(v, dtype=np.float64)) for v in (mu1, S1, mu2, S2))
+    mu1, S1, mu2, S2 = (
+        torch.as_tensor(np.asarray(v, dtype=np.float64)) for v in (mu1, S1, mu2, S2)
+    )
 
     def root(S):
         values, axes = torch.linalg.eigh(S)
@@ -181,7 +202,11 @@ def hallucination_rate(pred, target, mask, delta):
         return (float("nan"),) * 3
     rate, z = invented.mean(), torch.special.ndtri(torch.tensor(0.975, dtype=torch.float64))
     centre, reach = rate + z**2 / (2 * n), z * (rate * (1 - rate) / n + z**2 / (4 * n**2)).sqrt()
-    return rate.item(), ((centre - reach) / (1 + z**2 / n)).item(), ((centre + reach) / (1 + z**2 / n)).item()
+    return (
+        rate.item(),
+        ((centre - reach) / (1 + z**2 / n)).item(),
+        ((centre + reach) / (1 + z**2 / n)).item(),
+    )
 
 
 def bias_map(pred, target, mask=None):
@@ -195,6 +220,10 @@ def bias_map(pred, target, mask=None):
 white = (t2_held_out.meta["labels"] == headsim.WHITE) & ~lesions
 t2_report = {
     "psnr": torch.as_tensor(psnr(t2_synthetic, t2_held_out.y, RANGE)).mean().item(),
-    "recovery": torch.as_tensor(lesion_contrast_recovery(t2_synthetic, t2_held_out.y, lesions, white)).nanmean().item(),
+    "recovery": torch.as_tensor(
+        lesion_contrast_recovery(t2_synthetic, t2_held_out.y, lesions, white)
+    )
+    .nanmean()
+    .item(),
     "hallucinated": hallucination_rate(t2_synthetic, t2_held_out.y, white, 0.1)[0],
 }

@@ -1,5 +1,6 @@
 """More parameters than were asked for, all with defaults, and checks of what is given."""
 
+
 # %% q1
 def t1_at_field(A, C, B0, *, reference_field=1.0):
     A, C, B0 = np.asarray(A, float), np.asarray(C, float), np.asarray(B0, float)
@@ -10,7 +11,8 @@ def t1_at_field(A, C, B0, *, reference_field=1.0):
 
 def spin_echo(pd, t1, t2, tr, te, *, flip=90.0):
     """``flip``: the angle of the first pulse, degrees; 90 gives the formula of the text."""
-    pd, t1, t2, tr, te = np.broadcast_arrays(*map(np.float64, (pd, t1, t2, tr, te))) if all(np.ndim(v) == 0 for v in (pd, t1, t2, tr, te)) else np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (pd, t1, t2, tr, te)))
+    maps = (np.asarray(value, dtype=np.float64) for value in (pd, t1, t2, tr, te))
+    pd, t1, t2, tr, te = np.broadcast_arrays(*maps)
     if min(t1.min(initial=np.inf), t2.min(initial=np.inf)) <= 0:
         raise ValueError("relaxation times must be greater than 0 seconds")
     recovery = -np.expm1(-tr / t1)
@@ -31,7 +33,11 @@ def gaussian_psf(img, fwhm_mm, voxel_mm, *, truncate=5.0, mode="reflect"):
     sigma = fwhm_mm / voxel_mm / np.sqrt(8 * np.log(2))
     img = np.asarray(img, float)
     for axis in range(img.ndim):
-        img = ndimage.gaussian_filter1d(img, sigma, axis=axis, mode=mode, truncate=truncate) if sigma else img
+        img = (
+            ndimage.gaussian_filter1d(img, sigma, axis=axis, mode=mode, truncate=truncate)
+            if sigma
+            else img
+        )
     return img
 
 
@@ -55,7 +61,9 @@ def psnr(p, t, data_range, mask=None, *, base=10):
 def ssim(p, t, data_range, mask=None, *, window=7, k1=0.01, k2=0.03):
     """Windows by sums over sliding views; variances about the mean, not as differences of squares."""
     p, t = np.asarray(p, np.float64), np.asarray(t, np.float64)
-    views = [np.lib.stride_tricks.sliding_window_view(v, (window, window), axis=(-2, -1)) for v in (p, t)]
+    views = [
+        np.lib.stride_tricks.sliding_window_view(v, (window, window), axis=(-2, -1)) for v in (p, t)
+    ]
     mp, mt = (v.mean(axis=(-2, -1)) for v in views)
     dp, dt = (v - m[..., None, None] for v, m in zip(views, (mp, mt)))
     n = window**2 - 1
@@ -85,10 +93,17 @@ def _checked(kind):
 def d_loss(real_logits, fake_logits, kind, *, smooth=0.0, reduction=torch.mean):
     """``smooth``: one-sided label smoothing of the least-squares game."""
     return {
-        "nonsat": lambda: reduction(torch.logaddexp(torch.zeros_like(real_logits), -real_logits))
-        + reduction(torch.logaddexp(torch.zeros_like(fake_logits), fake_logits)),
-        "lsgan": lambda: reduction((real_logits - 1 + smooth) ** 2) * 0.5 + reduction(fake_logits**2) * 0.5,
-        "hinge": lambda: -reduction(torch.clamp_max(real_logits - 1, 0)) - reduction(torch.clamp_max(-fake_logits - 1, 0)),
+        "nonsat": lambda: (
+            reduction(torch.logaddexp(torch.zeros_like(real_logits), -real_logits))
+            + reduction(torch.logaddexp(torch.zeros_like(fake_logits), fake_logits))
+        ),
+        "lsgan": lambda: (
+            reduction((real_logits - 1 + smooth) ** 2) * 0.5 + reduction(fake_logits**2) * 0.5
+        ),
+        "hinge": lambda: (
+            -reduction(torch.clamp_max(real_logits - 1, 0))
+            - reduction(torch.clamp_max(-fake_logits - 1, 0))
+        ),
         "wgan": lambda: reduction(fake_logits) - reduction(real_logits),
     }[_checked(kind)]()
 
@@ -109,7 +124,11 @@ def gradient_penalty(D, real, fake, alpha, lam=10.0, *, target=1.0, one_sided=Fa
     mixed = torch.autograd.Variable(alpha * real + (1 - alpha) * fake, requires_grad=True)
     scores = D(mixed).reshape(len(mixed), -1).mean(-1)
     (slope,) = torch.autograd.grad(
-        outputs=scores, inputs=mixed, grad_outputs=torch.ones_like(scores), create_graph=True, retain_graph=True
+        outputs=scores,
+        inputs=mixed,
+        grad_outputs=torch.ones_like(scores),
+        create_graph=True,
+        retain_graph=True,
     )
     excess = slope.reshape(len(slope), -1).norm(2, dim=-1) - target
     excess = excess.clamp(min=0) if one_sided else excess
@@ -119,7 +138,8 @@ def gradient_penalty(D, real, fake, alpha, lam=10.0, *, target=1.0, one_sided=Fa
 def r1(D, real, gamma=10.0, interval=1, *, create_graph=True):
     images = real.clone().detach()
     images.requires_grad = True
-    score = torch.stack([D(images)[i].mean() for i in range(len(images))]) if len(images) < 3 else D(images).flatten(1).mean(1) if D(images).ndim > 1 else D(images)
+    logits = D(images)
+    score = logits.flatten(1).mean(1) if logits.ndim > 1 else logits
     slope = torch.autograd.grad([score.sum()], [images], create_graph=create_graph)[0]
     return torch.einsum("bchw,bchw->", slope, slope) / len(images) * gamma * interval / 2
 
@@ -134,7 +154,20 @@ def generator_loss(D, source, real, fake, kind="hinge", weight=0.01, *, distance
     return distance(fake, real) + weight * g_loss(D(source, fake), kind)
 
 
-def train_translator(train, val, seed=0, device="cpu", max_seconds=60.0, *, epochs=20, batch=8, lr=4e-3, kind="hinge", r1_gamma=0.0, verbose=True):
+def train_translator(
+    train,
+    val,
+    seed=0,
+    device="cpu",
+    max_seconds=60.0,
+    *,
+    epochs=20,
+    batch=8,
+    lr=4e-3,
+    kind="hinge",
+    r1_gamma=0.0,
+    verbose=True,
+):
     """The weights returned are a moving average of the last epochs' weights."""
     stop = time.monotonic() + max_seconds
     with torch.random.fork_rng():
@@ -142,7 +175,9 @@ def train_translator(train, val, seed=0, device="cpu", max_seconds=60.0, *, epoc
         rng = np.random.default_rng([seed, 1])
         X, Y = (lab.to_unit(v, device) for v in train)
         G, D = UNetGenerator().to(device), PatchDiscriminator().to(device)
-        mean = torch.optim.swa_utils.AveragedModel(G, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9))
+        mean = torch.optim.swa_utils.AveragedModel(
+            G, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)
+        )
         g_opt, d_opt = (torch.optim.Adam(n.parameters(), lr=lr, betas=(0.5, 0.99)) for n in (G, D))
         steps = epochs * int(np.ceil(len(X) / batch))
         schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(o, steps) for o in (g_opt, d_opt)]
@@ -165,7 +200,13 @@ def train_translator(train, val, seed=0, device="cpu", max_seconds=60.0, *, epoc
             if time.monotonic() > stop:
                 break
             if verbose:
-                print(epoch + 1, np.round(psnr(translate(G, val[0]), lab.to_unit(val[1])[:, 0].numpy(), RANGE).mean(), 2))
+                print(
+                    epoch + 1,
+                    np.round(
+                        psnr(translate(G, val[0]), lab.to_unit(val[1])[:, 0].numpy(), RANGE).mean(),
+                        2,
+                    ),
+                )
     G.load_state_dict(mean.module.state_dict())
     return G.eval()
 
@@ -175,12 +216,17 @@ def translate(model, X, batch=64, *, clip=(0.0, 1.0)):
     model.train(False)
     where = next(model.parameters()).device
     with torch.inference_mode():
-        parts = [torch.clamp(model(x.to(where)), *clip).squeeze(1).cpu() for x in torch.utils.data.DataLoader(lab.to_unit(X), batch)]
+        parts = [
+            torch.clamp(model(x.to(where)), *clip).squeeze(1).cpu()
+            for x in torch.utils.data.DataLoader(lab.to_unit(X), batch)
+        ]
     model.train(training)
     return torch.cat(parts).float().numpy()
 
 
 # %% q7
 generator = coursekit.load_or_train(
-    "a3_gen.safetensors", UNetGenerator, lambda: train_translator((train.X, train.y), (val.X, val.y), device=device, max_seconds=200)
+    "a3_gen.safetensors",
+    UNetGenerator,
+    lambda: train_translator((train.X, train.y), (val.X, val.y), device=device, max_seconds=200),
 )
