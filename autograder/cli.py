@@ -81,14 +81,20 @@ def build(names: tuple[str, ...], project: Path) -> None:
     metavar="NUMBER",
     help="Grade so many mutants of each assignment, spread over its list; all by default.",
 )
+@click.option(
+    "--panel",
+    type=click.IntRange(1),
+    metavar="NUMBER",
+    help="Grade so many members of each panel, likewise.",
+)
 @_PROJECT
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutants: int | None,
-           project: Path) -> None:  # fmt: skip
-    """Prove assignments: solution, blank notebook and every mutant get what they should.
+           panel: int | None, project: Path) -> None:  # fmt: skip
+    """Prove assignments: solution, blank notebook, panel and mutants get what they should.
 
-    The solution gets everything, the blank notebook nothing, and every mutant loses the tests
-    that must catch it and no point of any other question.
+    The solution and every other right answer of the panel get everything, the blank notebook
+    nothing, and every mutant loses the tests that must catch it and no point of any other question.
     """
     from rich.table import Table
 
@@ -103,7 +109,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
     for name in _chosen(names, project):
         # the code that runs here is the course's own
         settings = _settings(project, rooms, risk="no-isolation")
-        proof = prove(name, project, settings=settings, mutants=mutants, heard=say)
+        proof = prove(name, project, settings=settings, mutants=mutants, panel=panel, heard=say)
         table = Table(title=f"{name}: the proof it ships with", title_justify="left")
         for column in ("subject", "expected", "got", ""):
             table.add_column(column)

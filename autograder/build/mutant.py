@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from autograder.build.header import label, read_header, scripts
 from autograder.bundle import Manifest
 from autograder.errors import BuildError
 
@@ -52,46 +52,33 @@ def read_mutants(folder: Path, manifest: Manifest) -> list[Mutant]:
     Raises:
         BuildError: naming the file, if its header names no such question or test.
     """
-    files = sorted(file for file in folder.glob("*.py") if file.name != "__init__.py")
-    mutants = [_read(file) for file in files]
-    for mutant in mutants:
-        _check(mutant, manifest)
-    return mutants
+    return [_read(file, manifest) for file in scripts(folder)]
 
 
-def _read(file: Path) -> Mutant:
+def _read(file: Path, manifest: Manifest) -> Mutant:
     code = file.read_text("utf-8")
-    try:
-        header = ast.get_docstring(ast.parse(code)) or ""
-    except SyntaxError as error:
-        raise BuildError(f"It is not Python: {error}.", notebook=_label(file.stem)) from None
-    fields = dict(line.split(":", 1) for line in header.splitlines()[1:] if ":" in line)
-    question = fields.get("question", "").strip()
-    caught_by = tuple(
-        name.strip() for name in fields.get("caught_by", "").split(",") if name.strip()
-    )
-    title = header.partition("\n")[0].strip()
-    if not (title and question and caught_by):
+    header = read_header(file, code)
+    question = header.fields.get("question", "")
+    named = header.fields.get("caught_by", "").split(",")
+    caught_by = tuple(name.strip() for name in named if name.strip())
+    if not (header.title and question and caught_by):
         problem = "Its docstring needs a first line, `question:` and `caught_by:`."
-        raise BuildError(problem, notebook=_label(file.stem))
-    return Mutant(file.stem, title, question, caught_by, code)
+        raise BuildError(problem, notebook=label(file))
+    mutant = Mutant(file.stem, header.title, question, caught_by, code)
+    _check(mutant, manifest, label(file))
+    return mutant
 
 
-def _check(mutant: Mutant, manifest: Manifest) -> None:
-    label = _label(mutant.name)
+def _check(mutant: Mutant, manifest: Manifest, file: str) -> None:
     questions = {question.name: question for question in manifest.autograded}
     if mutant.question not in questions:
         problem = f"There is no autograded question {mutant.question}."
-        raise BuildError(problem, notebook=label)
+        raise BuildError(problem, notebook=file)
     tests = {test.name for test in questions[mutant.question].tests}
     for name in mutant.caught_by:
         if name not in tests:
             problem = f"caught_by: {mutant.question} has no test {name}."
-            raise BuildError(problem, notebook=label, question=mutant.question)
-
-
-def _label(name: str) -> str:
-    return f"mutants/{name}.py"
+            raise BuildError(problem, notebook=file, question=mutant.question)
 
 
 def _check_cell(cells: list[dict[str, object]], question: str) -> int | None:

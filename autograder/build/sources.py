@@ -93,6 +93,11 @@ class Sources:
         return self.reference / self.name / "mutants"
 
     @property
+    def panel(self) -> Path:
+        """``reference_impl/NAME/panel/``, which need not exist."""
+        return self.reference / self.name / "panel"
+
+    @property
     def weights(self) -> dict[str, bytes]:
         """The instructor's weights and other files to be handed in, by name."""
         files = {file.name: file for file in sorted(self.folder.glob("*.safetensors"))}

@@ -98,7 +98,8 @@ def _copy_reference(sources: Sources, folder: Path) -> None:
         shutil.copy(module, folder)
     own = sources.reference / sources.name
     if own.is_dir():
-        junk = shutil.ignore_patterns("mutants", "__pycache__", "*.pyc", ".ipynb_checkpoints")
+        proofs = {sources.mutants.name, sources.panel.name}
+        junk = shutil.ignore_patterns(*proofs, "__pycache__", "*.pyc", ".ipynb_checkpoints")
         shutil.copytree(own, folder / sources.name, ignore=junk)
 
 

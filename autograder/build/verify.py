@@ -1,7 +1,7 @@
 """The proof an assignment ships with: who gets which points.
 
-The solution gets them all, the untouched student notebook none, and every mutant loses the points
-of exactly the tests that are there to catch it.
+The solution gets them all and so does every other right answer of the panel, the untouched student
+notebook none, and every mutant loses the points of exactly the tests that are there to catch it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from autograder.build.compose import Built, compose
 from autograder.build.mutant import Mutant, read_mutants, spread
+from autograder.build.panel import read_panel
 from autograder.build.publish import publish
 from autograder.build.sources import Sources
 from autograder.bundle import Bundle, Manifest, Question, lacking
@@ -43,7 +44,7 @@ class Row:
     """One claim about one subject."""
 
     subject: str
-    """``"solution"``, ``"student notebook"`` or ``"mutant NAME"``."""
+    """``"solution"``, ``"student notebook"``, ``"panel NAME"`` or ``"mutant NAME"``."""
     expected: str
     got: str
     holds: bool
@@ -70,9 +71,10 @@ def verify(
     settings: object | None = None,
     only: Iterable[str] | None = None,
     mutants: int | None = None,
+    panel: int | None = None,
     heard: Callable[[Row], None] = lambda row: None,
 ) -> Proof:
-    """Grade the solution, the student notebook and every mutant of ``solutions/NAME/``.
+    """Grade solution, student notebook, panel and mutants of ``solutions/NAME/``.
 
     The assignment is built afresh into a temporary folder: the proof is of the sources.
 
@@ -83,14 +85,16 @@ def verify(
         settings: The engine's settings; its defaults if not given.
         only: Subjects to grade, by their names in the rows; all if not given.
         mutants: How many mutants to grade, spread evenly over the list; all if not given.
+        panel: How many members of the panel to grade, likewise.
         heard: Called with each row as soon as it is known.
 
     Raises:
-        BuildError: if the assignment does not build or a mutant's header is wrong.
+        BuildError: if the assignment does not build or the header of a mutant or of a member of
+            the panel is wrong.
     """
     sources = Sources.read(name, project)
     built = compose(name, project)
-    claims = _claims(sources, built, mutants)
+    claims = _claims(sources, built, mutants, panel)
     if only is not None:
         claims = [claim for claim in claims if claim.subject in set(only)]
     with TemporaryDirectory(prefix="autograder-verify-") as temporary:
@@ -110,27 +114,57 @@ class _Claim:
     """What contradicts the claim, or nothing."""
 
 
-def _claims(sources: Sources, built: Built, mutants: int | None) -> list[_Claim]:
-    solution, manifest, weights = built.solution_notebook, built.manifest, sources.weights
-    full, zero = f"all {manifest.possible:g} points", "no points"
-    subjects: list[tuple[str, bytes, dict[str, bytes], str, Any]] = [
-        ("solution", solution, weights, full, _Judge(manifest).full),
-        ("student notebook", built.student_notebook, {}, zero, _Judge(manifest).zero),
+_Subject = tuple[str, bytes, dict[str, bytes], str, Callable[[dict[str, QuestionVerdict]], str]]
+"""Name, notebook, files handed in, what is expected, and who judges it."""
+
+
+def _claims(sources: Sources, built: Built, mutants: int | None, panel: int | None) -> list[_Claim]:
+    subjects = [
+        *_own(built, sources.weights),
+        *_panel(sources, built, panel),
+        *_mutants(sources, built, mutants),
     ]
-    if manifest.checkpoints:
-        points = sum(manifest.possible_without_files().values())
-        less = f"{points:g} points: it trains, and credit is reduced"
-        reduced = _Judge(manifest).reduced
-        subjects.insert(1, ("solution without weights", solution, {}, less, reduced))
-    for mutant in spread(read_mutants(sources.mutants, manifest), mutants):
-        judge = _Judge(manifest, mutant).caught
-        caught = f"{mutant.question} fails {', '.join(mutant.caught_by)}; all else is full"
-        notebook = mutant.insert(solution)
-        subjects.append((f"mutant {mutant.name}", notebook, weights, caught, judge))
     return [
         _Claim(subject, _submission(number, subject, notebook, files), expected, judge)
         for number, (subject, notebook, files, expected, judge) in enumerate(subjects, 1)
     ]
+
+
+def _own(built: Built, weights: dict[str, bytes]) -> Iterator[_Subject]:
+    manifest, judge = built.manifest, _Judge(built.manifest)
+    yield "solution", built.solution_notebook, weights, _full(manifest), judge.full
+    if manifest.checkpoints:
+        less = f"{_reduced(manifest)}: it trains, and credit is reduced"
+        yield "solution without weights", built.solution_notebook, {}, less, judge.reduced
+    yield "student notebook", built.student_notebook, {}, "no points", judge.zero
+
+
+def _panel(sources: Sources, built: Built, wanted: int | None) -> Iterator[_Subject]:
+    manifest, judge = built.manifest, _Judge(built.manifest)
+    for member in spread(read_panel(sources.panel, manifest), wanted):
+        subject, notebook = f"panel {member.name}", member.insert(built.solution_notebook)
+        if member.trained:
+            expected = f"{_reduced(manifest)} without weights: {member.title}"
+            yield subject, notebook, {}, expected, judge.reduced
+        else:
+            expected = f"{_full(manifest)}: {member.title}"
+            yield subject, notebook, sources.weights, expected, judge.full
+
+
+def _mutants(sources: Sources, built: Built, wanted: int | None) -> Iterator[_Subject]:
+    for mutant in spread(read_mutants(sources.mutants, built.manifest), wanted):
+        expected = f"{mutant.question} fails {', '.join(mutant.caught_by)}; all else is full"
+        notebook = mutant.insert(built.solution_notebook)
+        judge = _Judge(built.manifest, mutant).caught
+        yield f"mutant {mutant.name}", notebook, sources.weights, expected, judge
+
+
+def _full(manifest: Manifest) -> str:
+    return f"all {manifest.possible:g} points"
+
+
+def _reduced(manifest: Manifest) -> str:
+    return f"{sum(manifest.possible_without_files().values()):g} points"
 
 
 def _submission(number: int, subject: str, notebook: bytes, files: dict[str, bytes]) -> Submission:

@@ -1,8 +1,8 @@
 """Values as data: the types that may cross between rooms, and nothing else.
 
-The sender looks at exact types, so a subclass that lies about itself never crosses by value. The
-receiver builds fresh objects from checked numbers and bytes; no name in a message is ever looked
-up as an attribute or imported.
+The sender looks at exact types, so a subclass that lies about itself never crosses by value; of a
+dict's subclass what it holds does. The receiver builds fresh objects from checked numbers and
+bytes; no name in a message is ever looked up as an attribute or imported.
 """
 
 from __future__ import annotations
@@ -121,8 +121,9 @@ class Packer:
             issubclass(kind, tuple) and hasattr(kind, "_fields")
         ):
             return m.Items("tuple", [self.pack(item, depth) for item in value])
-        if kind in (dict, collections.OrderedDict, collections.defaultdict, collections.Counter):
-            pairs = [(self.pack(k, depth), self.pack(v, depth)) for k, v in value.items()]
+        if issubclass(kind, dict) and not callable(value):
+            # what it holds, by dict's own method: a subclass may tell otherwise
+            pairs = [(self.pack(k, depth), self.pack(v, depth)) for k, v in dict.items(value)]
             return m.Mapping(pairs)
         if kind in (torch.Tensor, torch.nn.Parameter):
             return self._tensor(value)

@@ -157,7 +157,8 @@ def test_autograder_zip_has_reference_and_course_configuration(project: Path) ->
         config = json.loads(archive.read("otter_config.json"))
         environment = archive.read("environment.yml").decode()
     assert "files/reference_impl/sound/metrics.py" in found
-    assert not any("mutants" in name or "private" in name for name in found)
+    hidden = ("mutants", "panel", "private")
+    assert not any(part in name for name in found for part in hidden)
     assert not any(name.endswith((".safetensors", ".pyc")) for name in found)
     assert config["show_hidden"] is False
     assert "otter-grader[grading,plugins]" in environment

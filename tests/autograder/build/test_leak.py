@@ -89,6 +89,11 @@ def test_what_is_published_is_clean(published: dict[str, bytes], hidden: Hidden)
             "return sum(a * b for a, b in zip(labels, predictions)) / len(labels)",
             "reference_impl/sound/mutants/counts_all_cases.py",
         ),
+        (
+            "ill, called = places(labels), places(predictions)\n"
+            "    return len(ill & called) / (len(ill) or 1)",
+            "reference_impl/sound/panel/sets_of_places.py",
+        ),
     ],
 )
 @pytest.mark.parametrize("place", ["text", "cell", "metadata", "zip", "tar", "gzip"])

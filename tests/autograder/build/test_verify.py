@@ -27,6 +27,7 @@ def test_sound_assignment_is_proved(masters: Path, plain_grade: Any) -> None:
     assert [row.subject for row in proof.rows] == [
         "solution",
         "student notebook",
+        "panel sets_of_places",
         "mutant counts_all_cases",
         "mutant threshold_over_one",
     ]
@@ -42,7 +43,7 @@ def test_only_named_subjects_are_graded(masters: Path, plain_grade: Any) -> None
 def test_a_number_of_mutants_is_spread_over_the_list(masters: Path, plain_grade: Any) -> None:
     heard: list[Any] = []
     proof = verify("sound", masters, grade=plain_grade, mutants=1, heard=heard.append)
-    assert [row.subject for row in proof.rows][2:] == ["mutant counts_all_cases"]
+    assert [row.subject for row in proof.rows][3:] == ["mutant counts_all_cases"]
     assert heard == proof.rows
     assert spread("abcdefg", 3) == ["a", "c", "e"]
     assert spread("ab", 3) == spread("ab", None) == ["a", "b"]
@@ -171,7 +172,7 @@ def test_mutant_runs_right_before_the_check_of_its_question(masters: Path) -> No
     assert "".join(marked["source"]).endswith("threshold = 1.5\n")
 
 
-def test_weights_go_with_solution_and_mutants_only(masters: Path) -> None:
+def test_student_notebook_is_graded_without_weights(masters: Path) -> None:
     seen = {}
 
     def look(bundle: Bundle, subs: Iterable[Submission], settings: object) -> Iterator[Outcome]:
@@ -180,6 +181,7 @@ def test_weights_go_with_solution_and_mutants_only(masters: Path) -> None:
 
     proof = verify("sound", masters, grade=look)
     assert seen["solution"] == seen["mutant counts_all_cases"] == ["triage.safetensors"]
+    assert seen["panel sets_of_places"] == ["triage.safetensors"]
     assert seen["student notebook"] == []
     assert row(proof, "solution").got == "the engine gave no verdict"
 

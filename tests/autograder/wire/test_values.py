@@ -106,6 +106,16 @@ def test_lone_surrogates_are_spelled_out() -> None:
     assert crossed("a\ud800b") == "a\\ud800b"
 
 
+class Rates(dict):
+    """Holds one thing and shows another."""
+
+    def items(self) -> Any:
+        return [("a", 1.0)]
+
+    def __getitem__(self, key: Any) -> Any:
+        return 1.0
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -116,6 +126,7 @@ def test_lone_surrogates_are_spelled_out() -> None:
         (collections.OrderedDict(a=1), {"a": 1}),
         (collections.Counter("aab"), {"a": 2, "b": 1}),
         (collections.defaultdict(list, a=[1]), {"a": [1]}),
+        (Rates(a=0.5), {"a": 0.5}),
         (np.str_("a"), "a"),
         (np.array(["a", "b"]), ["a", "b"]),
         (np.array([b"a"]), [b"a"]),
@@ -256,10 +267,6 @@ class LyingTensor(torch.Tensor):
     pass
 
 
-class LyingDict(dict):  # type: ignore[type-arg]
-    pass
-
-
 class Disguised:
     @property
     def __class__(self) -> type:  # type: ignore[override]
@@ -272,7 +279,7 @@ def some_function() -> None: ...
 @pytest.mark.parametrize(
     "value",
     [
-        LyingInt(7), type("S", (str,), {})("x"), type("F", (float,), {})(1.0), LyingDict(a=1),
+        LyingInt(7), type("S", (str,), {})("x"), type("F", (float,), {})(1.0),
         type("L", (list,), {})([1]), np.zeros(2).view(LyingArray), LyingTensor(), Disguised(),
         object(), some_function, torch.nn.Linear(1, 1), pd.Timestamp("2020"), np.zeros, iter([1]),
     ],
