@@ -12,13 +12,14 @@ classes, and the other way round. A ``state_dict`` holds
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["SIZE", "DTANet", "GINELayer", "MolGNN"]
+__all__ = ["SIZE", "DTANet", "GINELayer", "MolGNN", "stirred"]
 
 SIZE = 13.0
 """What the sum over a molecule's atoms is divided by: about the mean number of heavy atoms in the
@@ -137,6 +138,24 @@ class DTANet(nn.Module):
         drug = self.drug.embed(x, edge_index, edge_attr, batch)
         target = self.protein(protein)
         return self.head(torch.cat([drug, target, drug * target], dim=1))[:, 0]
+
+
+def stirred(state: Mapping[str, Tensor], rng: np.random.Generator) -> dict[str, Tensor]:
+    """Weights of an untrained network, each moved by up to 0.4, uniformly.
+
+    What an untrained network answers is a matter of how its author starts it: one whose last
+    layers start at zero answers alike to everything. Stirred, it shows what it looks at.
+
+    Args:
+        state: A ``state_dict``, of any network.
+        rng: Draws the moves. Integers stay as they are.
+    """
+    return {
+        name: value + torch.as_tensor(rng.uniform(-0.4, 0.4, tuple(value.shape))).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for name, value in state.items()
+    }
 
 
 def _summed(embeddings: nn.ModuleList, codes: Tensor) -> Tensor:

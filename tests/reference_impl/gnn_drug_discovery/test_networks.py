@@ -9,7 +9,13 @@ from torch_geometric.nn import GINEConv
 
 from reference_impl.gnn_drug_discovery.moldata import EDGE_DIMS, NODE_DIMS, collate, composition
 from reference_impl.gnn_drug_discovery.molecules import mol_to_graph
-from reference_impl.gnn_drug_discovery.networks import SIZE, DTANet, GINELayer, MolGNN
+from reference_impl.gnn_drug_discovery.networks import (
+    SIZE,
+    DTANet,
+    GINELayer,
+    MolGNN,
+    stirred,
+)
 
 SMILES = ["CC(=O)Oc1ccccc1C(=O)O", "CCO", "C", "C[C@@H](C(=O)O)N", "[Na+].CC(=O)[O-]"]
 
@@ -179,3 +185,16 @@ def test_every_parameter_that_counts_has_a_gradient(affinity):
     without = [name for name, p in affinity.named_parameters() if p.grad is None]
     assert without and all(name.startswith("drug.head") for name in without)
     assert isinstance(affinity.head, nn.Sequential)
+
+
+def test_a_network_that_starts_silent_answers_differently_once_it_is_stirred():
+    silent = MolGNN(NODE_DIMS, EDGE_DIMS, h=8, L=1).eval()
+    nn.init.zeros_(silent.head[2].weight)
+    before = silent.state_dict()
+    assert silent(*batch(*SMILES)).unique().numel() == 1
+    state = stirred(before, np.random.default_rng(0))
+    assert state.keys() == before.keys()
+    assert all(0 <= far(state[name], value) <= 0.4 for name, value in before.items())
+    assert torch.equal(state["layers.0.norm.num_batches_tracked"], torch.tensor(0))
+    silent.load_state_dict(state)
+    assert silent(*batch(*SMILES)).unique().numel() == len(SMILES)
