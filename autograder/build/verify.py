@@ -1,7 +1,8 @@
 """The proof an assignment ships with: who gets which points.
 
 The solution gets them all, the untouched student notebook none, and every mutant loses the points
-of exactly the tests that are there to catch it.
+of exactly the tests that are there to catch it. Of a lab, which has no points, the solution passes
+every self-check and the untouched notebook none.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ class _Claim:
 def _claims(sources: Sources, built: Built, mutants: int | None) -> list[_Claim]:
     solution, manifest, weights = built.solution_notebook, built.manifest, sources.weights
     full, zero = f"all {manifest.possible:g} points", "no points"
+    if manifest.ungraded:
+        full, zero = "every self-check passes", "no self-check passes"
     subjects: list[tuple[str, bytes, dict[str, bytes], str, Any]] = [
         ("solution", solution, weights, full, _Judge(manifest).full),
         ("student notebook", built.student_notebook, {}, zero, _Judge(manifest).zero),
@@ -223,9 +226,9 @@ def _lost(question: Question, found: dict[str, QuestionVerdict]) -> str:
     verdict = found.get(question.name)
     if verdict is None:
         return f"{question.name} was not graded"
-    if verdict.score >= question.points - TOLERANCE:
-        return ""
     failed = [_fault(test) for test in verdict.tests if test.status is not Status.PASSED]
+    if verdict.score >= question.points - TOLERANCE and (question.points or not failed):
+        return ""
     return f"{question.name} {verdict.score:g}/{question.points:g}: {'; '.join(failed)}"
 
 
@@ -238,9 +241,15 @@ def _earned(question: Question, found: dict[str, QuestionVerdict]) -> str:
     verdict = found.get(question.name)
     if verdict is None:
         return f"{question.name} was not graded"
-    if verdict.score <= TOLERANCE:
+    # where there are no points to earn, passing is what counts
+    free = not question.points
+    passed = [
+        test.name
+        for test in verdict.tests
+        if test.points > 0 or (free and test.status is Status.PASSED)
+    ]
+    if not passed and verdict.score <= TOLERANCE:
         return ""
-    passed = [test.name for test in verdict.tests if test.points > 0]
     return f"{question.name} {verdict.score:g}/{question.points:g}: {', '.join(passed)} passed"
 
 
