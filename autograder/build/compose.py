@@ -100,7 +100,7 @@ def _student_files(
 
 def _readme(sources: Sources) -> str:
     lab = (
-        "A lab: it is not graded and nothing is handed in. `grader.check(\"q1\")` below an exercise "
+        'A lab: it is not graded and nothing is handed in. `grader.check("q1")` below an exercise '
         "says at once whether your answer stands, and there are no other tests.\n\n"
     )
     return (

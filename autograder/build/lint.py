@@ -29,6 +29,8 @@ def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
     """
     _check_config(master)
     _check_names(master)
+    if sources.recipe.ungraded:
+        _check_ungraded(sources, master)
     tests = {}
     for question in master.questions:
         _check_question(master, question)
@@ -39,8 +41,6 @@ def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
             _check_autograded(master, question, found)
             _check_secrets(master, found)
             tests[question.name] = found
-    if sources.recipe.ungraded:
-        _check_ungraded(sources, master, tests)
     _check_rubrics(sources, master)
     _check_requires(sources, master, tests)
     _check_checkpoints(sources, tests)
@@ -146,7 +146,7 @@ def _check_point_sum(
         raise error(f"Its tests' points sum to {total:g}, over the question's {points:g}.")
 
 
-def _check_ungraded(sources: Sources, master: Master, tests: dict[str, list[MasterTest]]) -> None:
+def _check_ungraded(sources: Sources, master: Master) -> None:
     for key in ("expected_files", "feedback", "rubric", "requires", "checkpoint"):
         if getattr(sources.recipe, key):
             raise sources.error(f"{key}: {LAB}; nothing of it is handed in.")
@@ -156,7 +156,7 @@ def _check_ungraded(sources: Sources, master: Master, tests: dict[str, list[Mast
             raise error(f"It is `manual: true`, and {LAB}.", cell=question.number)
         if question.config.get("points") != 0:
             raise error(f"It needs `points: 0`: {LAB}.", cell=question.number)
-        for test in tests[question.name]:
+        for test in read_tests(master, question):
             if test.hidden:
                 raise error(f"{test.name} is hidden, and {LAB}.", cell=test.cell.number)
 
