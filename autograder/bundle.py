@@ -90,6 +90,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Name of the assignment and of its folder."""
     title: str
+    ungraded: bool = False
+    """A lab: self-checks only, no points, nothing handed in."""
     notebook: str
     """File name of the student notebook."""
     otter_zip: str

@@ -67,7 +67,7 @@ def build(names: tuple[str, ...], project: Path) -> None:
         tests = sum(len(question.tests) for question in manifest.questions)
         click.echo(
             f"{name}: {len(manifest.questions)} questions, {tests} tests, "
-            f"{manifest.possible:g} points autograded → "
+            f"{'ungraded' if manifest.ungraded else f'{manifest.possible:g} points autograded'} → "
             f"{project / 'assignments' / name}, {bundle.folder}"
         )
 
@@ -151,12 +151,15 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     the same command continues where it stopped.
     """
     from autograder.bundle import Bundle
+    from autograder.errors import BundleError
     from autograder.gradebook import read
     from autograder.intake import intake
     from autograder.secret import course_secret
     from autograder.session import Session
 
     graded = Bundle(bundle)
+    if graded.manifest.ungraded:
+        raise BundleError(_lab(graded.manifest.name))
     settings = _settings(project, rooms, retrain, limits, graded, risk)
     taken = intake(submissions, read(roster).students, graded.manifest)
     if course_secret(project).try_out:
@@ -253,13 +256,20 @@ def canvas(gradebook: Path, assignment: str, out: Path, dry_run: bool, confirm_u
 @_PROJECT
 @click.pass_context
 def demo(ctx: click.Context, names: tuple[str, ...], out: Path, project: Path) -> None:
-    """Build assignments (all, if no NAME is given), make up their classes, and grade them.
+    """Build assignments (all but labs, if no NAME is given), make up their classes, grade them.
 
     Exit status 1 if somebody did not get what they should.
     """
+    from autograder.build import labs
     from autograder.demo.run import run
+    from autograder.errors import BuildError
 
-    ctx.exit(0 if run(project, out, _chosen(names, project)) else FINDINGS)
+    chosen, ungraded = _chosen(names, project), labs(project)
+    for name in names:
+        if name in ungraded:
+            raise BuildError(_lab(name))
+    handed_in = [name for name in chosen if name not in ungraded]
+    ctx.exit(0 if run(project, out, handed_in) else FINDINGS)
 
 
 def _assignment_of(file: Path, project: Path) -> str:
@@ -268,6 +278,9 @@ def _assignment_of(file: Path, project: Path) -> str:
 
     folders = [found.parent for found in sorted(project.glob(f"assignments/*/{ASSIGNMENT}"))]
     inside = contents(file)
+    for notebook in project.glob("assignments/*/*.ipynb"):
+        if notebook.name in inside and not (notebook.parent / ASSIGNMENT).is_file():
+            raise ValueError(_lab(notebook.parent.name))
     meant = [one for one in folders if load_assignment(one)["notebook"] in inside]
     meant = meant or folders
     if len(meant) != 1:
@@ -277,6 +290,10 @@ def _assignment_of(file: Path, project: Path) -> str:
             f"are {known})."
         )
     return meant[0].name
+
+
+def _lab(name: str) -> str:
+    return f"{name} is a lab: it has self-checks only, and nobody hands it in."
 
 
 def _chosen(names: Sequence[str], project: Path) -> list[str]:

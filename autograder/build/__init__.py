@@ -19,7 +19,7 @@ from autograder.bundle import Bundle
 if TYPE_CHECKING:
     from autograder.build.leak import Leak
 
-__all__ = ["build", "leaks", "names"]
+__all__ = ["build", "labs", "leaks", "names"]
 
 
 def build(name: str, project: Path) -> Bundle:
@@ -44,9 +44,20 @@ def build(name: str, project: Path) -> Bundle:
 
 
 def names(project: Path) -> list[str]:
-    """The assignments that ``project`` has sources of."""
+    """The assignments that ``project`` has sources of, labs included."""
     folders = sorted((project / "solutions").glob("*/assignment.toml"))
     return [file.parent.name for file in folders]
+
+
+def labs(project: Path) -> list[str]:
+    """The names of those that are ungraded.
+
+    Raises:
+        BuildError: naming the file, if an ``assignment.toml`` is wrong.
+    """
+    from autograder.build.sources import Sources
+
+    return [name for name in names(project) if Sources.read(name, project).recipe.ungraded]
 
 
 def leaks(folder: Path, name: str, project: Path) -> list[Leak]:

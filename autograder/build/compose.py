@@ -90,7 +90,8 @@ def _student_files(
     notebook = sources.notebook.name
     files = {**assigned.student}
     files[notebook] = with_check(canonical_notebook(files[notebook], master.ids))
-    files[ASSIGNMENT] = facts(sources, questions, files[notebook], solution)
+    if not sources.recipe.ungraded:
+        files[ASSIGNMENT] = facts(sources, questions, files[notebook], solution)
     files["requirements.txt"] = student_requirements(sources).encode()
     readme = sources.folder / "README.student.md"
     files["README.md"] = readme.read_bytes() if readme.is_file() else _readme(sources).encode()
@@ -98,8 +99,13 @@ def _student_files(
 
 
 def _readme(sources: Sources) -> str:
+    lab = (
+        'A lab: it is not graded and nothing is handed in. `grader.check("q1")` below an exercise '
+        "says at once whether your answer stands, and there are no other tests.\n\n"
+    )
     return (
         f"# {sources.recipe.title}\n\n"
+        f"{lab if sources.recipe.ungraded else ''}"
         "Install what the notebook needs and open it:\n\n"
         "```\npip install -r requirements.txt\n"
         f"jupyter lab {sources.notebook.name}\n```\n"

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from autograder.build.master import Master
     from autograder.build.sources import Sources
 
-MODULES = ("coursekit.py", "handin.py")
+HANDIN = "handin.py"
+MODULES = ("coursekit.py", HANDIN)
 """Modules of this package that are published beside every student notebook."""
 REFERENCE = "reference_impl"
 """Folder of the answers; in the bundle, never published."""
@@ -31,6 +32,11 @@ def module_source(name: str) -> bytes:
     return (Path(autograder.__file__).parent / name).read_bytes()
 
 
+def published_modules(sources: Sources) -> tuple[str, ...]:
+    """The ``MODULES`` that students get: of a lab, nothing is handed in that could be looked at."""
+    return tuple(name for name in MODULES if name != HANDIN or not sources.recipe.ungraded)
+
+
 def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     """``base`` overridden by ``top``, table by table."""
     merged = copy.deepcopy(base)
@@ -43,7 +49,7 @@ def merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
 def staged_config(sources: Sources, master: Master) -> dict[str, Any]:
     """The master's config with what every assignment of the course has."""
     config = copy.deepcopy(master.config)
-    config["files"] = _with(config.get("files"), *MODULES)
+    config["files"] = _with(config.get("files"), *published_modules(sources))
     if sources.reference.is_dir():
         config["autograder_files"] = _with(config.get("autograder_files"), REFERENCE)
     own = config.get("generate")
@@ -51,7 +57,9 @@ def staged_config(sources: Sources, master: Master) -> dict[str, Any]:
     if config.get("requirements") in (None, STUDENT_REQUIREMENTS):
         config["requirements"] = REQUIREMENTS
     config.setdefault("python_version", PYTHON)
-    if sources.recipe.expected_files and config.get("export_cell", True) is not False:
+    if sources.recipe.ungraded:
+        config["export_cell"] = False
+    elif sources.recipe.expected_files and config.get("export_cell", True) is not False:
         export = config.get("export_cell")
         export = dict(export) if isinstance(export, dict) else {}
         export["files"] = _with(export.get("files"), *sources.recipe.expected_files)

@@ -73,6 +73,7 @@ def make_manifest(
     return Manifest(
         name=name,
         title=recipe.title,
+        ungraded=recipe.ungraded,
         notebook=notebook,
         otter_zip=archive_name(name),
         questions=questions,

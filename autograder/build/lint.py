@@ -17,6 +17,7 @@ from autograder.errors import BuildError
 
 KEYS = {"name", "manual", "points", "check_cell", "export", "all_or_nothing"}
 """The question config keys that otter heeds; it accepts all others without a word."""
+LAB = "an assignment with `ungraded = true` has self-checks only"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -28,6 +29,8 @@ def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
     """
     _check_config(master)
     _check_names(master)
+    if sources.recipe.ungraded:
+        _check_ungraded(sources, master)
     tests = {}
     for question in master.questions:
         _check_question(master, question)
@@ -141,6 +144,21 @@ def _check_point_sum(
         raise error(f"Its tests' points sum to {total:g} and the question has {points:g}.")
     if total > points and not math.isclose(total, points):
         raise error(f"Its tests' points sum to {total:g}, over the question's {points:g}.")
+
+
+def _check_ungraded(sources: Sources, master: Master) -> None:
+    for key in ("expected_files", "feedback", "rubric", "requires", "checkpoint"):
+        if getattr(sources.recipe, key):
+            raise sources.error(f"{key}: {LAB}; nothing of it is handed in.")
+    for question in master.questions:
+        error = partial(master.error, question=question.name)
+        if question.written:
+            raise error(f"It is `manual: true`, and {LAB}.", cell=question.number)
+        if question.config.get("points") != 0:
+            raise error(f"It needs `points: 0`: {LAB}.", cell=question.number)
+        for test in read_tests(master, question):
+            if test.hidden:
+                raise error(f"{test.name} is hidden, and {LAB}.", cell=test.cell.number)
 
 
 def _check_secrets(master: Master, tests: list[MasterTest]) -> None:

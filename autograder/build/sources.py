@@ -30,6 +30,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """``assignment.toml``: what otter has no place for."""
 
     title: str
+    ungraded: bool = False
+    """A lab: self-checks only, no points, nothing handed in."""
     helpers: list[str] = []
     expected_files: list[str] = []
     stage: dict[str, str] = {}

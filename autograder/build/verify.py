@@ -1,7 +1,8 @@
 """The proof an assignment ships with: who gets which points.
 
 The solution gets them all and so does every other right answer of the panel, the untouched student
-notebook none, and every mutant loses the points of exactly the tests that are there to catch it.
+notebook none, and every mutant loses the points of exactly the tests that are there to catch it. Of
+a lab, which has no points, the solution passes every self-check and the untouched notebook none.
 """
 
 from __future__ import annotations
@@ -136,7 +137,8 @@ def _own(built: Built, weights: dict[str, bytes]) -> Iterator[_Subject]:
     if manifest.checkpoints:
         less = f"{_reduced(manifest)}: it trains, and credit is reduced"
         yield "solution without weights", built.solution_notebook, {}, less, judge.reduced
-    yield "student notebook", built.student_notebook, {}, "no points", judge.zero
+    nothing = "no self-check passes" if manifest.ungraded else "no points"
+    yield "student notebook", built.student_notebook, {}, nothing, judge.zero
 
 
 def _panel(sources: Sources, built: Built, wanted: int | None) -> Iterator[_Subject]:
@@ -160,6 +162,8 @@ def _mutants(sources: Sources, built: Built, wanted: int | None) -> Iterator[_Su
 
 
 def _full(manifest: Manifest) -> str:
+    if manifest.ungraded:
+        return "every self-check passes"
     return f"all {manifest.possible:g} points"
 
 
@@ -257,9 +261,9 @@ def _lost(question: Question, found: dict[str, QuestionVerdict]) -> str:
     verdict = found.get(question.name)
     if verdict is None:
         return f"{question.name} was not graded"
-    if verdict.score >= question.points - TOLERANCE:
-        return ""
     failed = [_fault(test) for test in verdict.tests if test.status is not Status.PASSED]
+    if verdict.score >= question.points - TOLERANCE and (question.points or not failed):
+        return ""
     return f"{question.name} {verdict.score:g}/{question.points:g}: {'; '.join(failed)}"
 
 
@@ -272,9 +276,15 @@ def _earned(question: Question, found: dict[str, QuestionVerdict]) -> str:
     verdict = found.get(question.name)
     if verdict is None:
         return f"{question.name} was not graded"
-    if verdict.score <= TOLERANCE:
+    # where there are no points to earn, passing is what counts
+    free = not question.points
+    passed = [
+        test.name
+        for test in verdict.tests
+        if test.points > 0 or (free and test.status is Status.PASSED)
+    ]
+    if not passed and verdict.score <= TOLERANCE:
         return ""
-    passed = [test.name for test in verdict.tests if test.points > 0]
     return f"{question.name} {verdict.score:g}/{question.points:g}: {', '.join(passed)} passed"
 
 

@@ -324,3 +324,37 @@ def test_check_asks_which_assignment_is_meant(tmp_path: Path) -> None:
     file.write_bytes(zip_bytes({"x.ipynb": b""}))
     done = CliRunner().invoke(cli.main, ["check", str(file), "--project", str(tmp_path)])
     assert done.exit_code == 2 and "add --assignment NAME" in done.output
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose only assignment is a lab that was built."""
+    from autograder.build import build
+
+    shutil.copytree(PROJECT / "tests/notebooks/solutions/lab", tmp_path / "solutions/lab")
+    monkeypatch.chdir(tmp_path)
+    build("lab", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("grade", "dist/lab", "assignments", "--roster", "none.csv"),
+        ("check", "assignments/lab/lab.ipynb"),
+        ("demo", "lab"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_nobody_hands_in_a_lab(lab: Path, arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli.main, arguments)
+    assert done.exit_code == cli.USAGE
+    assert "lab is a lab: it has self-checks only, and nobody hands it in." in done.output
+
+
+def test_the_demonstration_leaves_labs_out(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(project: Path, out: Path, names: list[str]) -> bool:
+        return names == []
+
+    monkeypatch.setattr("autograder.demo.run.run", run)
+    assert CliRunner().invoke(cli.main, ["demo"]).exit_code == 0

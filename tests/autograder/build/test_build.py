@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.build import build, names
+from autograder.build import build, labs, names
 from autograder.build.assign import read_tree
 from autograder.build.compose import Built, compose
 from autograder.build.publish import publish
@@ -149,6 +149,25 @@ def test_build_writes_a_bundle_that_opens(project: Path) -> None:
     assert isinstance(bundle, Bundle)
     assert sorted(read_tree(bundle.folder)) == ["manifest.json", "sound-autograder.zip"]
     assert "sound" in names(project)
+
+
+def test_a_lab_is_published_with_nothing_to_hand_in(masters: Path) -> None:
+    built = compose("lab", masters)
+    assert sorted(built.assignment) == [
+        "README.md", "coursekit.py", "lab.ipynb", "requirements.txt",
+    ]  # fmt: skip
+    notebook = built.student_notebook.decode()
+    assert "grader.export" not in notebook and "handin" not in notebook
+    assert 'grader.check(\\"q1\\")' in notebook and "return x / 2" not in notebook
+    assert "nothing is handed in" in built.assignment["README.md"].decode()
+    assert built.manifest.ungraded and built.manifest.possible == 0
+
+
+def test_labs_are_the_ungraded_ones(project: Path) -> None:
+    for folder in (project / "solutions").iterdir():
+        if folder.name not in {"lab", "sound"}:
+            shutil.rmtree(folder)
+    assert (names(project), labs(project)) == (["lab", "sound"], ["lab"])
 
 
 def test_autograder_zip_has_reference_and_course_configuration(project: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.build import names
+from autograder.build import labs, names
 from autograder.build.compose import compose
 from autograder.build.facts import with_check
 from autograder.build.sources import Sources
@@ -15,6 +15,7 @@ from autograder.demo.pack import zip_bytes
 from autograder.handin import examine
 
 ROOT = Path(__file__).parents[3]
+GRADED = [name for name in names(ROOT) if name not in labs(ROOT)]
 
 
 def test_facts_of_the_sound_assignment(masters: Path) -> None:
@@ -33,7 +34,7 @@ def test_facts_of_the_sound_assignment(masters: Path) -> None:
     assert [file["name"] for file in facts["files"]] == ["triage.safetensors"]
 
 
-@pytest.mark.parametrize("name", names(ROOT))
+@pytest.mark.parametrize("name", GRADED)
 def test_facts_name_nothing_hidden(name: str) -> None:
     text = (ROOT / "assignments" / name / "assignment.json").read_text()
     manifest = compose(name, ROOT).manifest
@@ -45,7 +46,7 @@ def test_facts_name_nothing_hidden(name: str) -> None:
             assert item.text not in text
 
 
-@pytest.mark.parametrize("name", names(ROOT))
+@pytest.mark.parametrize("name", GRADED)
 def test_every_question_has_something_that_is_unanswered_as_handed_out(name: str) -> None:
     facts = json.loads((ROOT / "assignments" / name / "assignment.json").read_text())
     assert all(question["stubs"] or question["cells"] for question in facts["questions"])
@@ -68,7 +69,7 @@ def test_the_export_cell_looks_at_what_it_made(source: str, wanted: str) -> None
     assert "".join(changed["source"]) == wanted
 
 
-@pytest.mark.parametrize("name", names(ROOT))
+@pytest.mark.parametrize("name", GRADED)
 def test_the_solution_costs_nothing_and_what_is_handed_out_lacks_every_answer(
     name: str, tmp_path: Path
 ) -> None:

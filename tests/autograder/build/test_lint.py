@@ -196,3 +196,52 @@ def test_test_dropped_by_otter_is_caught(masters: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(template, "render", lambda **_: "name = 'q1'\npoints = 3")
     with pytest.raises(BuildError, match=r"question q1.*other tests than the master \(none\)"):
         compose("sound", masters)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cell", "text"),
+    [
+        ("points: 0", "points: 1", 3, "needs `points: 0`"),
+        ("\npoints: 0", "", 3, "needs `points: 0`"),
+        ("points: 0", "points: [0]", 3, "needs `points: 0`"),
+        ("def test_half", "# HIDDEN\ndef test_half", 9, "test_half_of_four is hidden"),
+    ],
+)
+def test_a_lab_has_self_checks_only(
+    project: Path, old: str, new: str, cell: int, text: str
+) -> None:
+    master = project / "solutions/lab/lab.ipynb"
+    notebook = json.loads(master.read_text())
+    changed = notebook["cells"][cell - 1]
+    source = "".join(changed["source"])
+    assert old in source
+    changed["source"] = source.replace(old, new)
+    master.write_text(json.dumps(notebook))
+    with pytest.raises(BuildError, match=f"{text}.*self-checks only") as raised:
+        compose("lab", project)
+    assert (raised.value.question, raised.value.cell) == ("q1", cell)
+
+
+def test_a_lab_has_no_written_question(project: Path) -> None:
+    master = project / "solutions/lab/lab.ipynb"
+    master.write_text(master.read_text().replace("points: 0", "manual: true\\npoints: 0"))
+    with pytest.raises(BuildError, match=r"q1.*`manual: true`.*self-checks only"):
+        compose("lab", project)
+
+
+@pytest.mark.parametrize(
+    ("key", "table"),
+    [
+        ("expected_files", 'expected_files = ["assignment.toml"]'),
+        ("feedback", '[feedback]\nhidden = "visible"'),
+        ("rubric", '[[rubric.q1]]\ntext = "Says how"\npoints = 0'),
+        ("requires", '[requires]\nq1 = ["q1"]'),
+        ("checkpoint", '[checkpoint."x"]\nquestion = "q1"\ntests = ["t"]\ncredit = 0'),
+    ],
+)
+def test_of_a_lab_nothing_is_handed_in(project: Path, key: str, table: str) -> None:
+    recipe = project / "solutions/lab/assignment.toml"
+    recipe.write_text(f"{recipe.read_text()}{table}\n")
+    with pytest.raises(BuildError, match=f"{key}: .*self-checks only") as raised:
+        compose("lab", project)
+    assert raised.value.notebook == "solutions/lab/assignment.toml"

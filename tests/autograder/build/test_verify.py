@@ -67,6 +67,32 @@ def test_answer_that_is_given_away(masters: Path, plain_grade: Any) -> None:
     assert row(proof, "student notebook").got == "q1 1/3: test_all_found passed"
 
 
+def test_lab_is_proved_by_the_outcomes_of_its_self_checks(masters: Path, plain_grade: Any) -> None:
+    proof = verify("lab", masters, grade=plain_grade)
+    assert proof.holds and [(row.subject, row.got) for row in proof.rows] == [
+        ("solution", "every self-check passes"),
+        ("student notebook", "no self-check passes"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "subject", "got"),
+    [
+        ("return x / 2", "return x / 3", "solution", "q1 0/0: test_half_of_four failed"),
+        ("raise NotImplementedError(", "return 2  # (", "student notebook",
+         "q1 0/0: test_half_of_four passed"),
+    ],
+)  # fmt: skip
+def test_lab_whose_self_check_says_the_wrong_thing(
+    project: Path, plain_grade: Any, old: str, new: str, subject: str, got: str
+) -> None:
+    master = project / "solutions/lab/lab.ipynb"
+    master.write_text(master.read_text().replace(old, new))
+    proof = verify("lab", project, grade=plain_grade)
+    assert [one.subject for one in proof.rows if not one.holds] == [subject]
+    assert row(proof, subject).got.startswith(got)
+
+
 def test_mutant_that_survives(project: Path, plain_grade: Any) -> None:
     mutant = project / "reference_impl/sound/mutants/counts_all_cases.py"
     mutant.write_text(mutant.read_text().replace("/ len(labels)", "/ max(1, sum(labels))"))
