@@ -19,7 +19,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,6 @@ __all__ = [
     "PARTS",
     "SETS",
     "TARGET",
-    "Entry",
     "load",
     "part_of",
     "patients",
@@ -62,70 +61,64 @@ FINDINGS = (
 LATER = float("inf")
 
 
-class Entry(NamedTuple):
-    """What the data dictionary says of one column."""
-
-    meaning: str
-    """In words"""
-    unit: str
-    """Of its values; ``""`` if they have none"""
-    known: float
-    """Day of the study on which it is known; ``inf``: at discharge, or later"""
-    kind: str = "value"
-    """``"moment"`` if the values themselves are days of the study, else ``"value"``"""
+def _entry(meaning: str, unit: str, known: float, kind: str = "value") -> dict[str, Any]:
+    return {"meaning": meaning, "unit": unit, "known": float(known), "kind": kind}
 
 
-DICTIONARY: Mapping[str, Entry] = {
-    "sno": Entry("running number of the patient", "", 1),
-    "age": Entry("age", "years", 1),
-    "death": Entry("died at any time until the end of 1994", "", LATER),
-    "sex": Entry("sex", "", 1),
-    "hospdead": Entry("died in hospital", "", LATER),
-    "slos": Entry("length of stay from study entry", "days", LATER),
-    "d.time": Entry("time of follow-up", "days", LATER),
-    "dzgroup": Entry("disease, eight groups", "", 1),
-    "dzclass": Entry("disease, four classes", "", 1),
-    "num.co": Entry("number of comorbidities", "", 1),
-    "edu": Entry("education", "years", 1),
-    "income": Entry("income, four classes", "US$ a year", 1),
-    "scoma": Entry("SUPPORT coma score, after Glasgow", "0 to 100", 3),
-    "charges": Entry("hospital charges of the stay", "US$", LATER),
-    "totcst": Entry("total cost of the stay", "US$", LATER),
-    "totmcst": Entry("total micro-cost of the stay", "US$", LATER),
-    "avtisst": Entry("mean intensity of care (TISS), days 3 to 25", "", LATER),
-    "race": Entry("race as recorded", "", 1),
-    "sps": Entry("SUPPORT physiology score", "", 3),
-    "aps": Entry("APACHE III physiology score", "", 3),
-    "surv2m": Entry("2-month survival as predicted by the SUPPORT model", "", 3),
-    "surv6m": Entry("6-month survival as predicted by the SUPPORT model", "", 3),
-    "hday": Entry("day of the hospital stay at study entry", "days", 1),
-    "diabetes": Entry("diabetes", "", 1),
-    "dementia": Entry("dementia", "", 1),
-    "ca": Entry("cancer: no, yes, metastatic", "", 1),
-    "prg2m": Entry("2-month survival as estimated by a physician", "", 3),
-    "prg6m": Entry("6-month survival as estimated by a physician", "", 3),
-    "dnr": Entry("order not to resuscitate, at any time of the stay", "", LATER),
-    "dnrday": Entry("day of that order; without one, last day of the stay", "days", LATER, "moment"),
-    "meanbp": Entry("mean arterial blood pressure", "mmHg", 3),
-    "wblc": Entry("white blood cells", "10³/µl", 3),
-    "hrt": Entry("heart rate", "1/min", 3),
-    "resp": Entry("respiration rate", "1/min", 3),
-    "temp": Entry("temperature", "°C", 3),
-    "pafi": Entry("PaO2 / FiO2", "mmHg", 3),
-    "alb": Entry("serum albumin", "g/dl", 3),
-    "bili": Entry("bilirubin", "mg/dl", 3),
-    "crea": Entry("serum creatinine", "mg/dl", 3),
-    "sod": Entry("serum sodium", "mmol/l", 3),
-    "ph": Entry("arterial pH", "", 3),
-    "glucose": Entry("glucose", "mg/dl", 3),
-    "bun": Entry("blood urea nitrogen", "mg/dl", 3),
-    "urine": Entry("urine output", "ml/day", 3),
-    "adlp": Entry("activities of daily living, told by the patient", "0 to 7", 3),
-    "adls": Entry("activities of daily living, told by a relative", "0 to 7", 3),
-    "sfdm2": Entry("functional disability after two months, five levels", "", LATER),
-    "adlsc": Entry("activities of daily living, imputed", "0 to 7", 3),
+DICTIONARY: Mapping[str, dict[str, Any]] = {
+    "sno": _entry("running number of the patient", "", 1),
+    "age": _entry("age", "years", 1),
+    "death": _entry("died at any time until the end of 1994", "", LATER),
+    "sex": _entry("sex", "", 1),
+    "hospdead": _entry("died in hospital", "", LATER),
+    "slos": _entry("length of stay from study entry", "days", LATER),
+    "d.time": _entry("time of follow-up", "days", LATER),
+    "dzgroup": _entry("disease, eight groups", "", 1),
+    "dzclass": _entry("disease, four classes", "", 1),
+    "num.co": _entry("number of comorbidities", "", 1),
+    "edu": _entry("education", "years", 1),
+    "income": _entry("income, four classes", "US$ a year", 1),
+    "scoma": _entry("SUPPORT coma score, after Glasgow", "0 to 100", 3),
+    "charges": _entry("hospital charges of the stay", "US$", LATER),
+    "totcst": _entry("total cost of the stay", "US$", LATER),
+    "totmcst": _entry("total micro-cost of the stay", "US$", LATER),
+    "avtisst": _entry("mean intensity of care (TISS), days 3 to 25", "", LATER),
+    "race": _entry("race as recorded", "", 1),
+    "sps": _entry("SUPPORT physiology score", "", 3),
+    "aps": _entry("APACHE III physiology score", "", 3),
+    "surv2m": _entry("2-month survival as predicted by the SUPPORT model", "", 3),
+    "surv6m": _entry("6-month survival as predicted by the SUPPORT model", "", 3),
+    "hday": _entry("day of the hospital stay at study entry", "days", 1),
+    "diabetes": _entry("diabetes", "", 1),
+    "dementia": _entry("dementia", "", 1),
+    "ca": _entry("cancer: no, yes, metastatic", "", 1),
+    "prg2m": _entry("2-month survival as estimated by a physician", "", 3),
+    "prg6m": _entry("6-month survival as estimated by a physician", "", 3),
+    "dnr": _entry("order not to resuscitate, at any time of the stay", "", LATER),
+    "dnrday": _entry("day of that order, or of the end of the stay", "days", LATER, "moment"),
+    "meanbp": _entry("mean arterial blood pressure", "mmHg", 3),
+    "wblc": _entry("white blood cells", "10³/µl", 3),
+    "hrt": _entry("heart rate", "1/min", 3),
+    "resp": _entry("respiration rate", "1/min", 3),
+    "temp": _entry("temperature", "°C", 3),
+    "pafi": _entry("PaO2 / FiO2", "mmHg", 3),
+    "alb": _entry("serum albumin", "g/dl", 3),
+    "bili": _entry("bilirubin", "mg/dl", 3),
+    "crea": _entry("serum creatinine", "mg/dl", 3),
+    "sod": _entry("serum sodium", "mmol/l", 3),
+    "ph": _entry("arterial pH", "", 3),
+    "glucose": _entry("glucose", "mg/dl", 3),
+    "bun": _entry("blood urea nitrogen", "mg/dl", 3),
+    "urine": _entry("urine output", "ml/day", 3),
+    "adlp": _entry("activities of daily living, told by the patient", "0 to 7", 3),
+    "adls": _entry("activities of daily living, told by a relative", "0 to 7", 3),
+    "sfdm2": _entry("functional disability after two months, five levels", "", LATER),
+    "adlsc": _entry("activities of daily living, imputed", "0 to 7", 3),
 }
-"""Columns of :func:`patients`.
+"""Columns of :func:`patients`: for each its ``meaning``, ``unit``, and
+
+``known``: day of the study on which it is known; ``inf``: at discharge, or later;
+``kind``: ``"moment"`` if the values themselves are days of the study, else ``"value"``.
 
 After the study's own description (https://hbiostat.org/data/repo/supportdesc), which says that most
 assessments are of study day 3. Where it does not name a day, the column's meaning decides.
@@ -160,10 +153,10 @@ def load(
 ) -> DataBundle:
     """One set, or one part of it, from the files beside the notebook.
 
-    ``support2``: ``X`` float64 [N, 20], :data:`FEATURES` as codes and numbers, ``nan`` where nothing
-    was measured; ``meta``: ``patient``, ``race``, ``sex``, ``income`` (text, ``"missing"`` where
-    not recorded), ``age``, ``aps``, ``charges``, and two models' answers as log odds: ``logit`` of
-    the supplied model and ``overtrained_logit`` of one that was trained too long.
+    ``support2``: ``X`` float64 [N, 20], :data:`FEATURES` as codes and numbers, ``nan`` where
+    nothing was measured; ``meta``: ``patient``, ``race``, ``sex``, ``income`` (text, ``"missing"``
+    where not recorded), ``age``, ``aps``, ``charges``, and two models' answers as log odds:
+    ``logit`` of the supplied model and ``overtrained_logit`` of one that was trained too long.
 
     ``cxr_metadata``: ``X`` float64 [N, 5]: age, male, view AP, follow-up number, pixel spacing;
     ``meta``: ``patient``, ``sex``, ``view``, ``age``.
@@ -208,17 +201,18 @@ def _support2(root: Path) -> DataBundle:
 
 def _cxr(root: Path) -> DataBundle:
     table = pd.read_csv(root / "cxr_metadata.csv.gz")
-    mined = table["findings"].str.get_dummies("|").reindex(columns=list(FINDINGS), fill_value=0)
+    texts, text_of_row = np.unique(table["findings"].to_numpy(dtype=str), return_inverse=True)
+    mined = np.array([[name in text.split("|") for name in FINDINGS] for text in texts])
     male, ap = (table["sex"] == "M").to_numpy(), (table["view"] == "AP").to_numpy()
     columns = [table["age"], male, ap, table["follow_up"], table["spacing"]]
     meta = {name: _plain(table[name]) for name in ("patient", "sex", "view", "age")}
     return _bundle(
         X=np.stack([np.asarray(column, dtype=float) for column in columns], axis=1),
-        y=mined.to_numpy(dtype=bool),
+        y=mined[text_of_row],
         meta=meta,
         units={"age": "years"},
         licence="NIH Clinical Center, free to use with attribution; see data/CXR_DATASHEET.md",
-        provenance="REAL metadata of NIH ChestX-ray14, one US hospital, no pixels, labels text-mined",
+        provenance="REAL metadata of NIH ChestX-ray14, one US hospital, no pixels, mined labels",
         name="cxr_metadata",
     )
 
