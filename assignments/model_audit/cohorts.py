@@ -155,8 +155,8 @@ def load(
 
     ``support2``: ``X`` float64 [N, 20], :data:`FEATURES` as codes and numbers, ``nan`` where
     nothing was measured; ``meta``: ``patient``, ``race``, ``sex``, ``income`` (text, ``"missing"``
-    where not recorded), ``age``, ``aps``, ``charges``, and two models' answers as log odds: ``logit`` of
-    the supplied model and ``overtrained_logit`` of one that was trained too long.
+    where not recorded), ``age``, ``aps``, ``charges``, and two models' answers as log odds:
+    ``logit`` of the supplied model and ``overtrained_logit`` of one that was trained too long.
 
     ``cxr_metadata``: ``X`` float64 [N, 5]: age, male, view AP, follow-up number, pixel spacing;
     ``meta``: ``patient``, ``sex``, ``view``, ``age``.

@@ -113,10 +113,10 @@ def deductions(
         own: The author's own :data:`TOOLS`. A mistake in one of them is paid for elsewhere: what
             they say of these predictions is not false here.
     """
+    if not isinstance(card, Mapping):
+        return [("missing", str(part)) for part in cards.SCHEMA["required"]]
     found = [("missing", sentence) for sentence in cards.complaints(card)]
     found += [("superlative", f"the word '{word}'") for word in cards.superlatives(card)]
-    if not isinstance(card, Mapping):
-        return found
     truths = [model_card(y, p, threshold, groups, {})]
     if own is not None:
         with contextlib.suppress(Exception):

@@ -55,4 +55,4 @@ def recalibrate_prevalence(p: npt.ArrayLike, pi0: float, pi1: float) -> npt.NDAr
         raise ValueError("prevalences must lie between 0 and 1, ends excluded")
     values = np.asarray(p, dtype=float)
     ratio = pi1 / (1 - pi1) / (pi0 / (1 - pi0))
-    return ratio * values / (ratio * values + 1 - values)
+    return ratio * values / (ratio * values + (1 - values))

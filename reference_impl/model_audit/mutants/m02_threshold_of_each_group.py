@@ -11,7 +11,7 @@ def subgroup_report(y, p, groups, thr, B=200, seed=0, min_n=30, cluster=None):
     p = np.asarray(p, float)
     share = np.mean(p < thr)
     names = sorted(groups.columns)
-    keys = groups[names].astype(str).agg(" ".join, axis=1).to_numpy()
+    keys = groups[names].fillna("missing").astype(str).agg(" ".join, axis=1).to_numpy()
     moved = p.copy()
     for key in np.unique(keys):
         own = np.quantile(p[keys == key], share)

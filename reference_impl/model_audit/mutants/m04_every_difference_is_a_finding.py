@@ -1,7 +1,7 @@
 """The largest difference is called a gap whatever its interval says.
 
 question: q3
-caught_by: test_what_is_no_finding, test_gap_with_its_interval
+caught_by: test_what_is_no_finding
 """
 
 gap_with_interval = gap

@@ -1,7 +1,7 @@
 """The ECE of the confidence in the more likely class.
 
 question: q4
-caught_by: test_ece_of_random_scores, test_both_ends
+caught_by: test_ece_of_random_scores
 """
 
 ece_of_the_event = ece
