@@ -91,13 +91,15 @@ class Cohort:
 def cohort(purpose: str, sizes: dict[str, int]) -> Cohort:
     """Patients of several sites, ``sizes`` of each, with ties among the predictions.
 
-    Predictions are rounded to two decimals and a little too extreme.
+    Predictions are a little too extreme, and one of 0.005, 0.015, ..., 0.995: none lies on a border
+    between bins, which arithmetic may round either way.
     """
     rng = student_rng(f"model_audit/{purpose}")
     site = rng.permutation([name for name, count in sizes.items() for _ in range(count)])
     z = rng.normal(-0.8, 1.3, len(site))
     y = (rng.random(len(site)) < 1 / (1 + np.exp(-0.8 * z))).astype(np.int64)
-    return Cohort(y, np.round(1 / (1 + np.exp(-z)), 2), pd.DataFrame({"site": site}))
+    p = np.round(np.floor(100 / (1 + np.exp(-z))) / 100 + 0.005, 3)
+    return Cohort(y, p, pd.DataFrame({"site": site}))
 
 
 def leak_table(
