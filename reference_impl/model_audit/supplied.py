@@ -37,11 +37,11 @@ def main() -> None:
     train = cohorts.part_of(len(table)) == "train"
     X = risk_model.design(table, cohorts.FEATURES, train)
     y = table[cohorts.TARGET].to_numpy()
-    made = {
+    made: dict[str, Any] = {
         name: risk_model.fit_risk(X, y, train, epochs).round(4) for name, epochs in EPOCHS.items()
     }
     race = table["race"].fillna("missing").to_numpy(dtype="U8")
-    np.savez_compressed(FILE, y=y.astype(np.uint8), race=race, allow_pickle=False, **made)
+    np.savez_compressed(FILE, y=y.astype(np.uint8), race=race, **made)
 
 
 if __name__ == "__main__":
