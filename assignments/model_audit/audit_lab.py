@@ -93,7 +93,7 @@ def show_forest(report: pd.DataFrame, metrics: Sequence[str], heading: str) -> N
 
 def show_pairs(names: Sequence[str], panels: Mapping[str, Sequence[float]], heading: str) -> None:
     """For each panel a bar for each name, with its value."""
-    fig, axes = plt.subplots(1, len(panels), figsize=(2.5 * len(panels), 2.5), squeeze=False)
+    fig, axes = plt.subplots(1, len(panels), figsize=(2.5 * len(panels), 3.1), squeeze=False)
     for ax, (label, values) in zip(axes[0], panels.items(), strict=True):
         bars = ax.bar(list(names), list(values), color=["tab:blue", "tab:orange"], width=0.6)
         ax.bar_label(bars, fmt="%.3g", fontsize=8)
