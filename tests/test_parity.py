@@ -25,6 +25,7 @@ CASES = [
     pytest.param("cnn_imaging", "partial: half is missing", marks=pytest.mark.slow),
     pytest.param("gnn_drug_discovery", "perfect", marks=pytest.mark.slow),
     pytest.param("gan_synthesis", "perfect", marks=pytest.mark.slow),
+    pytest.param("model_audit", "perfect", marks=pytest.mark.slow),
 ]
 
 

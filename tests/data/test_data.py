@@ -13,7 +13,7 @@ from reference_impl.gnn_drug_discovery.molecules import canonical_key
 from reference_impl.gnn_drug_discovery.splitting import scaffold
 
 DATA = Path(__file__).parents[2] / "data"
-SETS = ("solubility", "freesolv", "b3db", "kiba")
+SETS = ("solubility", "freesolv", "b3db", "kiba", "support2", "cxr_metadata")
 
 
 def table(name):
@@ -40,7 +40,7 @@ def test_every_set_has_its_licence_source_and_headings(name):
                     "Distribution", "Maintenance"):  # fmt: skip
         assert f"## {heading}\n" in text
     assert re.search(r"Python package `[\w-]+` \d+\.\d+\.\d+", text)
-    licence = "NOTICE.md" if name == "kiba" else "LICENSE"
+    licence = "NOTICE.md" if name in ("kiba", "cxr_metadata") else "LICENSE"
     assert (DATA / name / licence).stat().st_size > 500
 
 
@@ -51,7 +51,7 @@ def test_kiba_is_shared_alike_with_attribution():
 
 
 def test_everything_together_is_small():
-    assert sum(file.stat().st_size for file in DATA.rglob("*.gz")) < 1_000_000
+    assert sum(file.stat().st_size for file in DATA.rglob("*.gz")) < 1_500_000
 
 
 def test_solubility_is_as_described():
@@ -114,6 +114,39 @@ def test_kiba_is_as_described():
         names = np.array(pairs[column])
         seen = [set(names[part == name]) for name in ("train", "val", "test")]
         assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
+
+
+def test_support2_is_as_described():
+    rows = table("support2/support2.csv.gz")
+    assert (len(rows), len(rows["sno"]), len(set(rows["sno"]))) == (48, 9105, 9105)
+    assert round(rows["hospdead"].count("1") / 9105, 3) == 0.259
+    races = {"white": 7191, "black": 1391, "hispanic": 290, "other": 112, "asian": 79, "": 42}
+    assert {name: rows["race"].count(name) for name in races} == races
+    stay = [
+        (a, b) for a, b, d in zip(rows["dnrday"], rows["slos"], rows["dnr"], strict=True)
+        if d == "no dnr"
+    ]  # fmt: skip
+    assert all(a == b for a, b in stay)
+
+
+def test_equally_ill_patients_die_equally_often_and_are_charged_differently():
+    rows = table("support2/support2.csv.gz")
+    aps, race = np.array([float(v or "nan") for v in rows["aps"]]), np.array(rows["race"])
+    charges = np.log([float(v or "nan") for v in rows["charges"]])
+    worst = aps >= np.nanquantile(aps, 0.8)
+    found = [
+        (np.array(rows["hospdead"], float)[worst & (race == name)].mean(),
+         np.nanmean(charges[worst & (race == name)]))
+        for name in ("black", "white")
+    ]  # fmt: skip
+    assert np.round(found, 2).tolist() == [[0.63, 10.81], [0.62, 11.02]]
+
+
+def test_cxr_metadata_is_as_described():
+    rows = table("cxr_metadata/cxr_metadata.csv.gz")
+    assert (len(rows["patient"]), len(set(rows["patient"]))) == (112120, 30805)
+    assert (rows["sex"].count("M"), rows["view"].count("PA")) == (63340, 67310)
+    assert not any("" in column for column in rows.values())
 
 
 def test_the_script_that_made_them_names_every_package_and_version():

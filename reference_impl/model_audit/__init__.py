@@ -1,0 +1,1 @@
+"""Reference answers of the assignment on auditing medical models."""
