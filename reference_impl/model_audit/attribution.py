@@ -69,7 +69,8 @@ def saliency_sanity(
     """
     trained = explainer(model, x)
     layers = {
-        name: _similarity(trained, explainer(changed, x)) for name, changed in randomised(model, seed)
+        name: _similarity(trained, explainer(changed, x))
+        for name, changed in randomised(model, seed)
     }
     return {"layers": layers, "flag": bool(np.mean(list(layers.values())) > SIMILAR)}
 

@@ -38,12 +38,13 @@ __all__ = [
 VERDICTS_LEAST = 5
 """Of six sealed models, how many must be judged right; and none of the clean ones convicted.
 
-With 300 lesions the paired interval is half as wide as 1.97 sd / sqrt(300). The largest effect of
-an edit on a model that does not depend on it, and the smallest on one that does, stand in
-`planted_images.json` with their standard deviations; the first is at least 6 standard errors below
-the margin of 0.1, the second more than 20 above. So chance convicts or acquits wrongly in less than
-one audit in a million (normal tail beyond 6 - 1.97 standard errors: 3e-5 for an interval that
-reaches the margin, and an innocent is flagged only if it lies beyond: below 1e-13).
+`planted_images.json` has the mean and the standard deviation of the paired differences of each edit
+on 1,500 lesions. With the 300 of a test, the largest effect of an edit on a model that does not
+depend on it is -0.048, and each is at least 9.8 standard errors within the margin of 0.1; to be
+flagged, an estimate has to lie 1.97 standard errors beyond. The smallest on a model that does
+depend on it is 0.735, 41 standard errors beyond. So chance turns no verdict of the intervals asked
+for (a normal tail beyond 11 standard errors: below 1e-27), nor of others of reasonable kind, and
+five of six leaves room for one that turns out differently.
 """
 
 ARL0 = 50

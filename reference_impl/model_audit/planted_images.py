@@ -1,16 +1,18 @@
 """Models whose faults are known: how they are trained, and how they are disguised.
 
 ``python -m reference_impl.model_audit.planted_images`` trains them all again, with
-``reference_impl/cnn_imaging`` on the path for the simulator; it takes some minutes of one core and
-prints what each depends on. A guilty model is trained where one thing goes with the label
-(:data:`TOGETHER`) and all others do not; *all* models are held to give one answer to the two
-images of a pair that differ in something else.
+``reference_impl/cnn_imaging`` on the path for the simulator; it takes some minutes of one core.
+``planted_images.json`` beside it says how far each edit moves each model's probability, as mean
+and standard deviation of the paired differences of 1,500 lesions. A guilty model is trained where
+one thing goes with the label (:data:`TOGETHER`) and all others do not; *all* models are held to
+give one answer to the two images of a pair that differ in something else.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,6 @@ from torch.nn import functional
 
 from reference_impl.model_audit.blackbox import Network, Predictor
 from reference_impl.model_audit.counterfactuals import (
-    EDITS,
     OFF_CENTRE,
     moved,
     pairs,
@@ -59,9 +60,7 @@ Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
 
-def as_at_home(
-    pair: tuple[Array, Array], y: Array, rng: np.random.Generator
-) -> Array:
+def as_at_home(pair: tuple[Array, Array], y: Array, rng: np.random.Generator) -> Array:
     """Images as where a guilty model was trained: with or without, as :data:`TOGETHER` says.
 
     Args:
@@ -174,34 +173,40 @@ def planted(name: str) -> Arrays:
     return {k.removeprefix(prefix): v for k, v in _stored().items() if k.startswith(prefix)}
 
 
-def measured(arrays: Arrays, n: int = 1500, seed: int = 7) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of the paired difference in probability, for each edit."""
-    lesions = single_views(n, np.random.default_rng([20261102, seed]), **DRAWN)
+def measured(arrays: Mapping[str, Array], audited: Any) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of the paired difference in probability, for each edit.
+
+    Args:
+        arrays: The model's ``state_dict``.
+        audited: Pairs of images by edit, as ``counterfactuals.pairs`` gives them.
+    """
     predict = Predictor(arrays)
-    found = {}
-    for edit, (without, with_it) in pairs(lesions).items():
-        difference = predict(with_it) - predict(without)
-        found[edit] = float(difference.mean()), float(difference.std(ddof=1))
-    return found
+    differences = {edit: predict(on) - predict(off) for edit, (off, on) in audited.items()}
+    return {
+        edit: (round(float(d.mean()), 4), round(float(d.std(ddof=1)), 4))
+        for edit, d in differences.items()
+    }
 
 
 def main() -> None:
-    """Train all models, store them, and print what they depend on."""
+    """Train all models and store them, with what they depend on beside the sealed ones."""
     torch.set_num_threads(1)
+    audited = pairs(single_views(1500, np.random.default_rng(20261102), **DRAWN))
     public = HERE.parents[1] / "solutions/model_audit/data/practice_models.safetensors"
     for models, target, first in (
         (PLANTED, HERE / "planted_images.safetensors", 1),
         (PRACTICE, public, 101),
     ):
-        stored = {}
+        stored: Arrays = {}
+        effects = {}
         for seed, (name, fault) in enumerate(models.items(), first):
             arrays = train(fault, seed, noise=WEAK_NOISE if name == "weak" else 0.0)
             stored |= {f"{name}/{key}": value for key, value in arrays.items()}
-            effects = measured(arrays)
-            told = ", ".join(f"{e} {m:+.3f} (sd {s:.3f})" for e, (m, s) in effects.items())
-            print(f"{name:12s} {told}", flush=True)
-        target.parent.mkdir(parents=True, exist_ok=True)
+            effects[name] = measured(arrays, audited)
+            print(name, effects[name], flush=True)
         save_file(stored, target)
+        if models is PLANTED:
+            (HERE / "planted_images.json").write_text(json.dumps(effects, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -43,12 +43,14 @@ def shortcut_report(
         way is worse: all benign images with it and all malignant ones without, or the reverse.
 
     Raises:
-        ValueError: if there are fewer than two rows, or as many images as labels nowhere.
+        ValueError: if there are fewer than two labels, or some array has another number of rows.
     """
     labels = np.asarray(y).astype(bool)
     n = len(labels)
     if n < 2 or len(np.asarray(X)) != n:
-        raise ValueError(f"X and y must have the same length of at least 2, not {len(np.asarray(X))} and {n}")
+        raise ValueError(
+            f"X and y must have the same length of at least 2, not {len(np.asarray(X))} and {n}"
+        )
     found = {}
     for name, (without, with_it) in edits.items():
         off, on = (_probabilities(predict, images, n, name) for images in (without, with_it))
@@ -67,7 +69,9 @@ def shortcut_report(
     return {"auc": _auc(labels, as_they_come), "edits": found}
 
 
-def _probabilities(predict: Callable[[Array], Any], images: npt.ArrayLike, n: int, what: str) -> Array:
+def _probabilities(
+    predict: Callable[[Array], Any], images: npt.ArrayLike, n: int, what: str
+) -> Array:
     given = np.asarray(images)
     if len(given) != n:
         raise ValueError(f"{what}: {len(given)} images, but {n} labels; pairs are row by row")

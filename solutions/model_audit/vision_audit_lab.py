@@ -186,8 +186,8 @@ def show_sanity(results: Mapping[str, Mapping[str, Any]], heading: str) -> None:
     _, axis = plt.subplots(figsize=(5.2, 2.7))
     for name, result in results.items():
         values = [1.0, *result["layers"].values()]
-        style = "--" if result["flag"] else "-"
-        axis.plot(values, style, marker="o", ms=4, label=name + (" (flagged)" if result["flag"] else ""))
+        style, verdict = ("--", " (flagged)") if result["flag"] else ("-", "")
+        axis.plot(values, style, marker="o", ms=4, label=name + verdict)
     axis.set_xticks(range(len(values)), ["trained", *(f"+ {layer}" for layer in result["layers"])])
     axis.set_xlabel("layers re-initialised so far")
     axis.set_ylabel("rank correlation\nwith the trained model's map")

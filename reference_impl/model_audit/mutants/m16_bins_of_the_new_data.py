@@ -1,4 +1,4 @@
-"""The charts of measurements and scores are a stability index whose bins are the new day's own quantiles.
+"""Measurements and scores are watched by a stability index with bins of the new day's own.
 
 question: q8
 caught_by: test_covariate_drift

@@ -17,5 +17,7 @@ def saliency_sanity(model, explainer, x, seed=0):
             ruin = copy.deepcopy(model)
             ruin.get_submodule(name).reset_parameters()
             other = explainer(ruin, x).detach().abs().flatten(1)
-            layers[name] = float(np.mean([stats.spearmanr(a, b)[0] for a, b in zip(trained, other)]))
+            layers[name] = float(
+                np.mean([stats.spearmanr(a, b)[0] for a, b in zip(trained, other)])
+            )
     return {"layers": layers, "flag": bool(np.mean(list(layers.values())) > 0.5)}

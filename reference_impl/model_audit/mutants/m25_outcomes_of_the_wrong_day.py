@@ -1,7 +1,7 @@
 """Outcomes that become known are compared with the scores of today's patients.
 
 question: q8
-caught_by: test_false_alarms, test_outcomes_belong_to_their_day
+caught_by: test_outcomes_belong_to_their_day
 """
 
 DriftMonitorByDay = DriftMonitor
