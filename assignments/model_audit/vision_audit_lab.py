@@ -26,25 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 __all__ = [
-    "DRAWN",
-    "FAULTS",
-    "Audit",
-    "Explainer",
-    "Function",
-    "LinearScore",
-    "Rewired",
-    "Watcher",
-    "audit_set",
-    "first_alarms",
-    "practice_model",
-    "practice_weights",
-    "show_attributions",
-    "show_charts",
-    "show_effects",
-    "show_facts",
-    "show_pairs",
-    "show_sanity",
-    "to_unit",
+    "DRAWN", "FAULTS", "Audit", "Explainer", "Function", "LinearScore", "Rewired", "Watcher",
+    "audit_set", "first_alarms", "practice_model", "practice_weights", "show_attributions",
+    "show_charts", "show_effects", "show_facts", "show_pairs", "show_sanity", "to_unit",
 ]
 
 DRAWN = {"prevalence": 0.5, "signs": 2.0}
@@ -53,7 +37,7 @@ DRAWN = {"prevalence": 0.5, "signs": 2.0}
 FAULTS = {"practice A": "ruler", "practice B": None, "practice C": "tone"}
 """The models to practise on, and what each depends on that it should not."""
 
-NAVY, ORANGE, GREY = "#1b3a5c", "#d9772b", "0.6"
+NAVY, ORANGE = "#1b3a5c", "#d9772b"
 
 
 class Audit(NamedTuple):
