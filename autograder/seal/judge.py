@@ -51,8 +51,8 @@ def warm() -> None:
     for path in sorted((course / "tests").glob("*.py")):
         test_file = ExceptionTestFile.from_file(str(path))
         _tests[test_file.name] = test_file
-    for hidden in (course / "files" / "reference_impl").glob("*/hidden.py"):
-        module = __import__(f"reference_impl.{hidden.parent.name}.hidden", fromlist=["warm"])
+    for hidden in (course / "files" / "reference_impl").glob("*/hidden*.py"):
+        module = __import__(f"reference_impl.{hidden.parent.name}.{hidden.stem}", fromlist=["warm"])
         if hasattr(module, "warm"):
             module.warm()
 

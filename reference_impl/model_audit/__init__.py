@@ -1,1 +1,1 @@
-"""Reference answers of the assignment on auditing medical models."""
+"""Reference answers of the assignment on auditing medical models, and the grader's own data."""
