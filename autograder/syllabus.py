@@ -50,6 +50,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class _Sources(msgspec.Struct):
     """What is read of ``assignment.toml``."""
 
+    title: str = ""
+    ungraded: bool = False
     rubric: dict[str, list[RubricItem]] = {}
 
 
@@ -69,38 +71,57 @@ def entry(plan: Assignment, project: Path) -> Entry:
     Raises:
         CourseError: as :func:`entries`.
     """
-    facts = _facts(plan, project)
-    rubric = _rubric(plan, project)
+    facts = _facts(plan, project) if plan.graded else {}
+    sources = _sources(plan, project)
+    if sources.ungraded is plan.graded:
+        said = "ungraded" if sources.ungraded else "graded"
+        raise _error(
+            plan, f"kind: {plan.kind.value} in {FILE}, but its assignment.toml says that it is "
+            f"{said}.",
+        )  # fmt: skip
+    if not plan.graded:
+        return _lab(plan, sources, project)
     questions = msgspec.convert(facts["questions"], list[Asked], strict=False)
     files = [file["name"] for file in facts["files"]]
     found = Entry(
         plan=plan, title=facts["title"], notebook=facts["notebook"], questions=questions,
-        rubric=rubric, files=files,
+        rubric=sources.rubric, files=files,
     )  # fmt: skip
     _check_rubric(found)
-    if plan.graded:
-        _check_points(found)
+    _check_points(found)
     return found
 
 
+def _lab(plan: Assignment, sources: _Sources, project: Path) -> Entry:
+    """A lab, of which nothing is handed in."""
+    notebook = f"{plan.name}.ipynb"
+    _check_built(plan, project, notebook)
+    return Entry(
+        plan=plan, title=sources.title, notebook=notebook, questions=[], rubric={}, files=[]
+    )
+
+
 def _facts(plan: Assignment, project: Path) -> dict[str, Any]:
-    folder = project / "assignments" / plan.name
-    if not (folder / ASSIGNMENT).is_file():
-        raise _error(
-            plan, f"assignments/{plan.name}/{ASSIGNMENT} is not there; run `autograder build "
-            f"{plan.name}`, or take the assignment out of {FILE}.",
-        )  # fmt: skip
+    _check_built(plan, project, ASSIGNMENT)
     try:
-        return load_assignment(folder)
+        return load_assignment(project / "assignments" / plan.name)
     except ValueError as error:
         raise _error(plan, str(error)) from None
 
 
-def _rubric(plan: Assignment, project: Path) -> dict[str, list[RubricItem]]:
+def _check_built(plan: Assignment, project: Path, name: str) -> None:
+    if not (project / "assignments" / plan.name / name).is_file():
+        raise _error(
+            plan, f"assignments/{plan.name}/{name} is not there; run `autograder build "
+            f"{plan.name}`, or take the assignment out of {FILE}.",
+        )  # fmt: skip
+
+
+def _sources(plan: Assignment, project: Path) -> _Sources:
     name = f"solutions/{plan.name}/assignment.toml"
     try:
         data = tomllib.loads((project / name).read_text("utf-8"))
-        return msgspec.convert(data, _Sources).rubric
+        return msgspec.convert(data, _Sources)
     except OSError as error:
         raise _error(plan, f"{name} cannot be read ({error.strerror}).") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:

@@ -95,6 +95,28 @@ def test_a_folder_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
         entries(parse(COURSE), tmp_path)
 
 
-def test_a_lab_needs_no_points(tmp_path: Path) -> None:
-    lab = COURSE.replace('"project"', '"lab"').replace("points = 10\nweight = 1\n", "")
-    assert held(tmp_path, lab).automatic == Decimal("7.5")
+LAB = COURSE.replace('"project"', '"lab"').replace("points = 10\nweight = 1\n", "")
+
+
+def test_a_lab_has_no_points_and_needs_only_its_notebook(tmp_path: Path) -> None:
+    (tmp_path / "assignments" / "hw").mkdir(parents=True)
+    (tmp_path / "assignments" / "hw" / "hw.ipynb").touch()
+    (tmp_path / "solutions" / "hw").mkdir(parents=True)
+    (tmp_path / "solutions" / "hw" / "assignment.toml").write_text('title = "L"\nungraded = true')
+    (entry,) = entries(parse(LAB), tmp_path)
+    assert (entry.title, entry.notebook, entry.automatic) == ("L", "hw.ipynb", 0)
+    (tmp_path / "assignments" / "hw" / "hw.ipynb").unlink()
+    with pytest.raises(CourseError, match=r"hw/hw.ipynb is not there; run `autograder build hw`"):
+        entries(parse(LAB), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("course", "sources", "says"),
+    [(LAB, RUBRIC, "lab in course.toml, but its assignment.toml says that it is graded"),
+     (COURSE, "ungraded = true", "project in course.toml, but .* that it is ungraded")],
+)  # fmt: skip
+def test_course_and_sources_agree_on_what_is_graded(
+    tmp_path: Path, course: str, sources: str, says: str
+) -> None:
+    with pytest.raises(CourseError, match=says):
+        held(tmp_path, course, rubric=sources)
