@@ -93,13 +93,13 @@ def _copy_sources(sources: Sources, folder: Path) -> None:
 
 
 def _copy_reference(sources: Sources, folder: Path) -> None:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # [stage] may have put further files there
     for module in sources.reference.glob("*.py"):
         shutil.copy(module, folder)
     own = sources.reference / sources.name
     if own.is_dir():
         junk = shutil.ignore_patterns("mutants", "__pycache__", "*.pyc", ".ipynb_checkpoints")
-        shutil.copytree(own, folder / sources.name, ignore=junk)
+        shutil.copytree(own, folder / sources.name, ignore=junk, dirs_exist_ok=True)
 
 
 def _check_file(sources: Sources, master: Master, folder: Path, key: str, name: str) -> None:
