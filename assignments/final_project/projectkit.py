@@ -152,7 +152,8 @@ def interval(metric: str, y: Any, baseline: Any, model: Any, groups: Any,
     y, baseline, model = np.asarray(y), np.asarray(baseline), np.asarray(model)
     _, number = np.unique(np.asarray(groups), return_inverse=True)
     rows = [np.flatnonzero(number == one) for one in range(number.max() + 1)]
-    rng, found = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    found: list[float] = []
     while len(found) < draws:
         chosen = np.concatenate([rows[one] for one in rng.integers(0, len(rows), len(rows))])
         if metric == "mae" or len(set(y[chosen])) == 2:

@@ -5,9 +5,9 @@ but by nothing that the topic knows as a flaw; the *guilty* one is the same kind
 flaw planted. Which of a package's names they have, which flaw it is and how large, follows from the
 course secret and the team alone, so that the test of an audit needs no list of packages.
 
-Run as a program in a bundle's ``files/`` it writes what ``autograder exchange`` hands out:
+Run as a program in a bundle's ``files/`` it writes what ``autograder project exchange`` hands out:
 ``python -m reference_impl.final_project.decoys`` reads ``[[key, topic], …]`` as JSON from standard
-input and prints a list of ``{"package": …, "real": …, "answers": {name: […]}}``.
+input and prints, for each, the package's code, which model is which, and the planted answers.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def main() -> None:
         found = planted(key, topic)
         package = PRACTICE if key == PRACTICE else package_of(key)
         answers = {name: values.tolist() for name, values in found.answers.items()}
-        made.append({"package": package, "real": found.real, "answers": answers})
+        facts = {"guilty": found.guilty, "innocent": found.innocent, "real": found.real}
+        made.append({"package": package, **facts, "answers": answers})
     json.dump(made, sys.stdout)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "TestPart", "comparison", "constant", "deviated", "model_spread", "runs", "subgroups", "test_part",
-    "traced",
+    "TestPart", "comparison", "constant", "deviated", "model_spread", "runs", "subgroups",
+    "test_part", "traced",
 ]  # fmt: skip
 
 ROUNDING = 6e-4
@@ -211,5 +211,7 @@ def traced(report: str, files: Mapping[str, Any]) -> list[str]:
             plain = text.replace("−", "-")
             places = len(plain.partition(".")[2])
             if not any(abs(float(plain) - one) <= 0.5001 * 10**-places for one in known):
-                found.append(f"{text} in the row {cells[0]!r} is not at the key {key or '(none)'!r}")
+                found.append(
+                    f"{text} in the row {cells[0]!r} is not at the key {key or '(none)'!r}"
+                )
     return found

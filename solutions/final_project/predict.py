@@ -21,12 +21,15 @@ def descriptors(smiles: Sequence[str]) -> np.ndarray:
     """Weight, logP, polar surface, rotatable bonds and aromatic rings, float64 [N, 5]."""
     rows = []
     for molecule in map(Chem.MolFromSmiles, smiles):
-        rows.append([
-            Descriptors.MolWt(molecule), Crippen.MolLogP(molecule),
-            rdMolDescriptors.CalcTPSA(molecule),
-            rdMolDescriptors.CalcNumRotatableBonds(molecule),
-            rdMolDescriptors.CalcNumAromaticRings(molecule),
-        ])
+        rows.append(
+            [
+                Descriptors.MolWt(molecule),
+                Crippen.MolLogP(molecule),
+                rdMolDescriptors.CalcTPSA(molecule),
+                rdMolDescriptors.CalcNumRotatableBonds(molecule),
+                rdMolDescriptors.CalcNumAromaticRings(molecule),
+            ]
+        )
     return np.array(rows, dtype=np.float64).reshape(-1, 5)
 
 
@@ -55,9 +58,9 @@ class Network(nn.Module):
         return self.layers(z)[:, 0] * self.y_std + self.y_mean
 
 
-def load_networks(file: Path = WEIGHTS) -> list[Network]:
+def load_networks() -> list[Network]:
     """The three networks, in evaluation mode."""
-    state, networks = load_file(file), []
+    state, networks = load_file(WEIGHTS), []
     for seed in range(3):
         start = f"seed{seed}."
         network = Network()
