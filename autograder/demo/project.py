@@ -1,8 +1,8 @@
 """The demonstration of the final project: made-up teams, from registration to the last milestone.
 
 Everybody's files are made of the sample project in ``solutions/``, which is real code: one team
-hands it in as it is, the others have each done one thing that a milestone is there to find. Packages
-of models are exchanged between them, and audited by the sample's own auditor.
+has declared what it changed, the others have each done one thing that a milestone is there to find.
+Packages of models are exchanged between them, and audited by the sample's own auditor.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _teams(leaky: Callable[[Files], Files]) -> list[Made]:
         Made(team="Cobalt", people=[("García Márquez, Lucía", "lgarcia"),
                                     ("Müller, Jürgen", "jmueller"), ("王, 小明", "xwang")],
              what="claims a better network, and accuses every model",
-             loses={"p2": 5, "p3": 3, "p4": 4, "p6": 3}, change=_boastful, accuses=True),
+             loses={"p2": 5, "p3": 4, "p4": 4, "p6": 3}, change=_boastful, accuses=True),
         Made(team="Dune", people=[("O'Brien-Smith, Mary Ann", "obriensm")],
              what="another threshold than registered, undeclared", loses={"p3": 4},
              change=_drifted),
@@ -165,8 +165,8 @@ def _teams(leaky: Callable[[Files], Files]) -> list[Made]:
 
 
 def _declared(files: Files) -> Files:
-    told = {"what": "success", "why": "The threshold of 0.2 was halved after the data card showed "
-            "how many molecules are measured twice."}  # fmt: skip
+    told = {"what": "success", "why": "0.18 is what a repeated measurement of one compound differs by "
+            "in this collection; we had guessed 0.2."}  # fmt: skip
     files["deviations.json"] = json.dumps({"deviations": [told]}).encode()
     return _with_threshold(files, 0.18)
 
@@ -185,7 +185,7 @@ def _with_threshold(files: Files, threshold: float) -> Files:
 def _boastful(files: Files) -> Files:
     results = json.loads(files["results.json"])
     for run in results["runs"]:
-        run["value"] -= 0.2 if run["kind"] == "model" else 0.0
-    results["model"]["mean"] -= 0.2
+        run["value"] -= 0.3 if run["kind"] == "model" else 0.0
+    results["model"]["mean"] -= 0.3
     files["results.json"] = json.dumps(results).encode()
     return files

@@ -5,8 +5,8 @@ table of cases with changes of one thing at a time. Answers carry no comments, n
 metadata; nobody has to run a stranger's code; and planted models cannot be told by how they were
 written. Each team's ``predict`` is asked in a room, by a notebook of ours.
 
-The planted models come from the bundle's own reference, by which hidden tests judge an audit, so that
-both know the same facts: ``reference_impl/final_project/decoys.py``.
+The planted models come from the bundle's own reference, by which hidden tests judge an audit: both
+know the same facts. See ``reference_impl/final_project/decoys.py``.
 """
 
 from __future__ import annotations

@@ -37,7 +37,12 @@ sample project, 10 tosses: 0.486 to 0.531. Dealt by row: 0.692 to 0.714 and 0.62
 CLAIM = Secret(
     {"mae": 0.25, "auc": 0.12}, "how much worse than claimed a model may be on rows held back"
 )
-"""In the metric's unit: log10(mol/L), area under the curve."""
+"""In the metric's unit: log10(mol/L), area under the curve.
+
+Held back less claimed, over 60 honest splits by group: ridge regression on solubility -0.012, sd
+0.077, highest 0.110; claimed less held back: logistic regression on colours for derm -0.021, sd
+0.040, highest 0.084. Both bounds lie more than 3 sd above the mean.
+"""
 
 Array = npt.NDArray[Any]
 
@@ -75,10 +80,10 @@ def _solubility() -> tuple[list[str], Array]:
 
 @functools.cache
 def _derm() -> tuple[Array, Array]:
-    """300 patients of the new clinic."""
+    """600 patients of the new clinic."""
     topics, dermsim = (importlib.import_module(name) for name in ("topics", "dermsim"))
     rng = course_rng("final_project derm")
-    found = dermsim.cohort(300, rng, **topics.NEW_CLINIC)
+    found = dermsim.cohort(600, rng, **topics.NEW_CLINIC)
     return found.X, found.y.astype(np.float64)
 
 

@@ -84,7 +84,8 @@ def load(topic: str) -> DataBundle:
     Returns:
         ``X`` is what ``predict`` is given and ``y`` float64 [N]. ``meta`` has text arrays [N]:
         ``row`` (a name for each row, used in split.csv and predictions.csv), ``group`` (what must
-        not be in two parts) and ``subgroup`` (whom results are broken down by).
+        not be in two parts) and ``subgroup`` (whom results are broken down by); and ``testable``,
+        bool [N]: only these rows may be in the test part.
 
     Raises:
         ValueError: if there is no such topic.
@@ -172,6 +173,7 @@ def _solubility() -> DataBundle:
         "row": np.array([f"S{number:04d}" for number in range(len(data))]),
         "group": np.array([s or f"no ring: {p}" for s, p in zip(scaffolds, plain, strict=True)]),
         "subgroup": np.array(["ring" if name else "no ring" for name in scaffolds]),
+        "testable": np.ones(len(data), dtype=bool),
     }
     return dataclasses.replace(data, meta=meta)
 
@@ -224,10 +226,10 @@ NEW_CLINIC: dict[str, Any] = {"tones": (0.1, 0.2, 0.3, 0.4), "ruler": (0.3, 0.3)
 
 
 def _derm() -> DataBundle:
-    """600 patients of the old clinic, 200 of the new one."""
+    """600 patients of the old clinic, 500 of the new one, on whom alone a model is tested."""
     dermsim = importlib.import_module("dermsim")
     old = dermsim.cohort(600, np.random.default_rng(DERM_SEED))
-    new = dermsim.cohort(200, np.random.default_rng(CLINIC_SEED), **NEW_CLINIC)
+    new = dermsim.cohort(500, np.random.default_rng(CLINIC_SEED), **NEW_CLINIC)
     images = np.concatenate([old.X, new.X])
     group = [f"old-{one}" for one in old.patient_id] + [f"new-{one}" for one in new.patient_id]
     return _bundle(
@@ -237,7 +239,7 @@ def _derm() -> DataBundle:
             "row": np.array([f"D{number:04d}" for number in range(len(images))]),
             "group": np.array(group),
             "subgroup": np.array([f"tone {tone}" for tone in [*old.tone, *new.tone]]),
-            "clinic": np.repeat(["old", "new"], [len(old), len(new)]),
+            "testable": np.repeat([False, True], [len(old), len(new)]),
         },
         units={"X": "grey levels 0 to 255", "y": "1 malignant, 0 benign"},
         licence="Apache-2.0",

@@ -203,14 +203,13 @@ def write_cards(data: Any, rows: dict[str, np.ndarray]) -> None:
             "source": "moldata.load('solubility'); DATASHEET.md in data/solubility says where from",
             "licence": data.licence,
             "provenance": "real",
-            "collected": "By many laboratories over decades; temperature and method are not recorded.",
+            "collected": "By many laboratories over decades; temperature is not recorded.",
             "rows": len(data),
             "groups": len(set(data.meta["group"].tolist())),
             "target": {"name": "solubility", "unit": "log10(mol/L)"},
             "parts": {part: len(rows[part]) for part in kit.PARTS},
             "known_problems": [
-                "No error bar comes with a value; repeated measurements elsewhere differ by about half "
-                "a logarithmic unit.",
+                "No error bar comes with a value, and no temperature.",
                 "Drug-like molecules are few: a third of the compounds has no ring at all.",
             ],
         },
