@@ -250,8 +250,15 @@ class _Gatherer:
         for file in (file for folder in folders for file in sorted(folder.rglob("*"))):
             if file.is_file() and file.name not in papers and not self._is_public(file):
                 if file.stat().st_size >= SMALL and "__pycache__" not in file.parts:
-                    what = file.relative_to(self.sources.project).as_posix()
-                    self.hidden.files[sha256(file.read_bytes())] = what
+                    self._add_file(file)
+        for source in self.sources.recipe.stage.values():
+            file = (self.sources.project / source).resolve()
+            if not self._is_public(file) and file.stat().st_size >= SMALL:
+                self._add_file(file)
+
+    def _add_file(self, file: Path) -> None:
+        what = file.relative_to(self.sources.project).as_posix()
+        self.hidden.files[sha256(file.read_bytes())] = what
 
     def _weights(self) -> None:
         """Tensors of the weights; not those that fine-tuning has left as they were given."""

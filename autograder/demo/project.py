@@ -165,8 +165,7 @@ def _teams(leaky: Callable[[Files], Files]) -> list[Made]:
 
 
 def _declared(files: Files) -> Files:
-    told = {"what": "success", "why": "0.18 is what a repeated measurement of one compound differs by "
-            "in this collection; we had guessed 0.2."}  # fmt: skip
+    told = {"what": "success", "why": "We had guessed 0.2; the chemists we asked settled on 0.18."}
     files["deviations.json"] = json.dumps({"deviations": [told]}).encode()
     return _with_threshold(files, 0.18)
 

@@ -74,7 +74,9 @@ def test_a_verdict_follows_the_rule(
 
 
 def test_tables_are_read_by_their_own_columns(kit: Any) -> None:
-    text = "| What | key |\n|---|:-:|\n| a | `x` |\n\ntext\n\n| item | where |\n|---|---|\n| t | u |"
+    text = (
+        "| What | key |\n|---|:-:|\n| a | `x` |\n\ntext\n\n| item | where |\n|---|---|\n| t | u |"
+    )
     assert list(kit.table_rows(text)) == [
         {"what": "a", "key": "`x`"},
         {"item": "t", "where": "u"},

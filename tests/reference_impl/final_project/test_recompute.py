@@ -51,7 +51,9 @@ def test_a_number_that_is_off_is_named(sample: Any, path: Any, check: str, told:
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] += 1
-    assert any(one.startswith(told) for one in getattr(recompute, check)(part, results, predictions))
+    assert any(
+        one.startswith(told) for one in getattr(recompute, check)(part, results, predictions)
+    )
 
 
 def test_predictions_of_other_rows_are_refused(sample: Any) -> None:
