@@ -235,9 +235,10 @@ class _Gatherer:
         """Whether the file itself, a folder above it or a staged copy of it is published."""
         listed = [*(self.master.config.get("files") or []), *MODULES]
         names = [
-            target
+            path.as_posix()
             for target, source in self.sources.recipe.stage.items()
             if (self.sources.project / source).resolve() == file
+            for path in (Path(target), *Path(target).parents)
         ]
         if file.is_relative_to(self.sources.folder):
             path = file.relative_to(self.sources.folder)
