@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from autograder.bundle import Bundle
     from autograder.intake import Intake
     from autograder.teams import Team
@@ -25,17 +27,20 @@ _LEDGER = click.option("--ledger", type=_FILE, default=Path("project.jsonl"), sh
                        help="The project's ledger, which is only added to.")  # fmt: skip
 
 
+def _of_hand_ins(command: Callable[..., None]) -> Callable[..., None]:
+    """Give ``command`` the arguments of everything that is done with a class's hand-ins."""
+    for decorate in (_LEDGER, _TEAMS, _ROSTER, _SUBMISSIONS, _BUNDLE):
+        command = decorate(command)
+    return command
+
+
 @click.group()
 def project() -> None:
     """Keep registrations of a team project, and exchange models without names."""
 
 
 @project.command()
-@_BUNDLE
-@_SUBMISSIONS
-@_ROSTER
-@_TEAMS
-@_LEDGER
+@_of_hand_ins
 @click.option("--at", metavar="TIME", help="When they were handed in (ISO 8601); now by default.")
 @click.option("--replace", is_flag=True, help="Let another registration take a kept one's place.")
 @click.pass_context
@@ -62,11 +67,7 @@ def register(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], ro
 
 
 @project.command()
-@_BUNDLE
-@_SUBMISSIONS
-@_ROSTER
-@_TEAMS
-@_LEDGER
+@_of_hand_ins
 @click.option("--out", type=_FOLDER, default=Path("exchange"), show_default=True,
               help="Folder for the packages, one for each team.")  # fmt: skip
 @click.option("--rooms", type=click.IntRange(1), help="Models asked at a time; one a core.")
