@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import zipfile
@@ -127,6 +128,26 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Points of the autograded questions together."""
         return sum(question.points for question in self.autograded)
 
+    def only(self, names: Collection[str]) -> Manifest:
+        """The manifest as if the assignment had only the questions ``names``.
+
+        Raises:
+            BundleError: if it has not all of them.
+        """
+        known = [question.name for question in self.questions]
+        for name in names:
+            if name not in known:
+                raise BundleError(
+                    f"{self.name} has no question {name!r}; it has {', '.join(known)}."
+                )
+        questions = [
+            msgspec.structs.replace(one, requires=[name for name in one.requires if name in names])
+            for one in self.questions
+            if one.name in names
+        ]
+        checkpoints = [one for one in self.checkpoints if one.question in names]
+        return msgspec.structs.replace(self, questions=questions, checkpoints=checkpoints)
+
     def credit(self, question: str, test: str, missing: Collection[str]) -> float:
         """Share of its points that a test can earn where the files ``missing`` are not there."""
         return min(
@@ -204,6 +225,14 @@ class Bundle:
         self._zip_bytes()
         self.digest = sha256(self.manifest_bytes)
         """Identity of the bundle: the manifest names the hash of everything else in it."""
+
+    def with_manifest(self, manifest: Manifest) -> Bundle:
+        """The same bundle, graded by another manifest; another bundle to all that keeps results."""
+        changed = copy.copy(self)
+        changed.manifest = manifest
+        changed.manifest_bytes = msgspec.json.encode(manifest)
+        changed.digest = sha256(changed.manifest_bytes)
+        return changed
 
     def unpack(self, folder: Path) -> None:
         """Unpack otter's zip (``tests/``, ``files/``, ``otter_config.json``) into ``folder``.

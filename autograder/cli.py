@@ -13,6 +13,7 @@ from autograder.coursecommands import course, final, release
 from autograder.options import FILE as _FILE
 from autograder.options import FOLDER as _FOLDER
 from autograder.options import PROJECT as _PROJECT
+from autograder.project.commands import project as project_commands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,9 @@ class _Group(click.Group):
 @click.version_option(package_name="healthcare-autograder", prog_name="autograder")
 def main() -> None:
     """Build homework notebooks, grade submissions in sealed rooms, export grades to Canvas."""
+
+
+main.add_command(project_commands)
 
 
 @main.command()
@@ -124,6 +128,9 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
 @click.argument("bundle", type=_EXISTING)
 @click.argument("submissions", nargs=-1, required=True, type=_EXISTING)
 @click.option("--roster", type=_FILE, required=True, help="Gradebook CSV as Canvas exports it.")
+@click.option("--teams", type=_FILE, help="Group set as Canvas exports it: one hand-in a team.")
+@click.option("--only", metavar="QUESTIONS", help="Grade these alone, e.g. p0,p1.")
+@click.option("--ledger", type=_FILE, help="What `autograder project` keeps of a project.")
 @click.option("--out", type=_FOLDER, default=Path("grading"), show_default=True,
               help="Folder for the results.")  # fmt: skip
 @click.option("--rooms", type=click.IntRange(1), help="Submissions graded at a time; one a core.")
@@ -142,7 +149,8 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
 @click.option("--json", "as_json", is_flag=True, help="Print a summary for scripts.")
 @_PROJECT
 @click.pass_context
-def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roster: Path, out: Path,
+def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roster: Path,
+          teams: Path | None, only: str | None, ledger: Path | None, out: Path,
           rooms: int | None, risk: str | None, retrain: str, limits: tuple[str, ...],
           as_json: bool, project: Path) -> None:  # fmt: skip
     """Grade SUBMISSIONS (Canvas zips, folders, notebooks, otter's export zips) of BUNDLE.
@@ -156,12 +164,16 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.intake import intake
     from autograder.secret import course_secret
     from autograder.session import Session
+    from autograder.teams import read as read_teams
 
-    graded = Bundle(bundle)
+    graded, students = Bundle(bundle), read(roster).students
     if graded.manifest.ungraded:
         raise BundleError(_lab(graded.manifest.name))
-    settings = _settings(project, rooms, retrain, limits, graded, risk)
-    taken = intake(submissions, read(roster).students, graded.manifest)
+    if only:
+        graded = graded.with_manifest(graded.manifest.only(_questions(only)))
+    settings = _settings(project, rooms, retrain, limits, graded, risk, ledger)
+    groups = read_teams(teams, students) if teams else []
+    taken = intake(submissions, students, graded.manifest, groups)
     if course_secret(project).try_out:
         click.echo(_TRY_OUT_REMARK, err=True)
     session = Session(graded, taken, out)
@@ -240,13 +252,17 @@ def export() -> None:
 @click.option("--dry-run", is_flag=True, help="Print what would change and write nothing.")
 @click.option("--confirm-unsealed", is_flag=True,
               help="Write grades that were given without isolation, too.")  # fmt: skip
+@click.option("--question", "only", metavar="QUESTIONS",
+              help="Of these questions alone, e.g. p1: a column for a milestone.")  # fmt: skip
 @_RESULTS
 def canvas(gradebook: Path, assignment: str, out: Path, dry_run: bool, confirm_unsealed: bool,
-           folder: Path) -> None:  # fmt: skip
+           only: str | None, folder: Path) -> None:  # fmt: skip
     """Fill your own exported gradebook with the grades, for Canvas to import."""
     from autograder.session import load
 
-    _export(load(folder), gradebook, assignment, out, dry_run=dry_run,
+    graded = load(folder)
+    graded = graded.only(_questions(only)) if only else graded
+    _export(graded, gradebook, assignment, out, dry_run=dry_run,
             confirm_unsealed=confirm_unsealed)  # fmt: skip
 
 
@@ -310,8 +326,10 @@ def _chosen(names: Sequence[str], project: Path) -> list[str]:
 
 
 def _settings(project: Path, rooms: int | None, retrain: str = "none", limits: Sequence[str] = (),
-              bundle: Any = None, risk: str | None = None) -> Settings:  # fmt: skip
+              bundle: Any = None, risk: str | None = None,
+              ledger: Path | None = None) -> Settings:  # fmt: skip
     from autograder.engine import Settings
+    from autograder.ledger import Ledger
     from autograder.room.walls import RISKS
     from autograder.secret import course_secret
 
@@ -321,8 +339,13 @@ def _settings(project: Path, rooms: int | None, retrain: str = "none", limits: S
         secret=course_secret(project).value,
         limits=_limits(limits, bundle) if limits else None,
         accept=RISKS[risk] if risk else "A",
+        ledger=Ledger(ledger).data if ledger else b"",
         **chosen,
     )
+
+
+def _questions(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _share(text: str) -> float:

@@ -22,6 +22,7 @@ import msgspec
 from autograder.bundle import Bundle
 from autograder.errors import IsolationError
 from autograder.files import TemporaryFolder
+from autograder.ledger import lines_of
 from autograder.model import Limits, Outcome, Standing, Submission
 from autograder.room.host import Warm, view_of_public
 from autograder.room.walls import (
@@ -37,6 +38,8 @@ from autograder.secret import course_secret
 from autograder.supervisor import Interrupted, Supervisor
 from autograder.wire import packets
 
+LEDGER = "ledger.jsonl"
+"""Where hidden tests find the ledger, in the assignment's folder of ``reference_impl``."""
 _TRIES = 4
 """How often a submission is graded until nothing interferes."""
 
@@ -53,6 +56,8 @@ class Settings:
     """Share of submissions whose weights are taken away, so that they train afresh."""
     secret: str = field(default_factory=lambda: course_secret().value)
     """The course secret, from which hidden data are drawn."""
+    ledger: bytes = b""
+    """A project's ledger (:mod:`autograder.ledger`); room T alone is shown it."""
     accept: str = "A"
     """The lowest isolation level at which to grade."""
     walls: frozenset[Wall] = ALL
@@ -85,7 +90,7 @@ class Engine:
             raise
 
     def _start(self) -> None:
-        course, public = _lay_out(self.bundle, self._folder.path)
+        course, public = _lay_out(self.bundle, self._folder.path, self.settings.ledger)
         isolation = self._warm_up(course, public)
         self.isolation, self.lacking = isolation.level, isolation.lacking
         """Isolation level that rooms reach on this machine, and what they lack of level A."""
@@ -189,6 +194,8 @@ class Engine:
             submission.notebook, submission.problem, submission.student.key, *files,
             self.bundle.digest, environment(), msgspec.json.encode(limits), self.settings.secret,
             "afresh" if self.retrains(submission) else "", self.isolation,
+            *([lines_of(self.settings.ledger, submission.student.key)]
+              if self.settings.ledger else []),
         ]  # fmt: skip
         for part in parts:
             data = part.encode() if isinstance(part, str) else part
@@ -254,10 +261,14 @@ def environment() -> str:
     return digest.hexdigest()
 
 
-def _lay_out(bundle: Bundle, folder: Path) -> tuple[Path, Path]:
+def _lay_out(bundle: Bundle, folder: Path, ledger: bytes) -> tuple[Path, Path]:
     """Unpack a bundle into what T sees and what S sees."""
     course, public = folder / "course", folder / "public"
     bundle.unpack(course)
+    if ledger:
+        own = course / "files" / "reference_impl" / bundle.manifest.name
+        own.mkdir(parents=True, exist_ok=True)
+        (own / LEDGER).write_bytes(ledger)
     public.mkdir()
     for name in bundle.manifest.public_files:
         target = public / name

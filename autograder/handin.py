@@ -630,7 +630,9 @@ def _check_weights(
     for wanted in assignment["files"]:
         name = wanted["name"]
         if name not in files:
-            problem = f"{name} is missing. Run the cell that trains the model, then export again"
+            problem = f"{name} is missing"
+            if _is_weights(wanted):
+                problem += ". Run the cell that trains the model, then export again"
         elif files[name].size > FILE_BYTES:
             problem = f"{name} has more than {FILE_BYTES >> 20} MB, which graders do not read"
         elif name.endswith(".safetensors"):
@@ -638,7 +640,8 @@ def _check_weights(
         else:
             problem = "" if files[name].size else f"{name} is empty"
         if problem:
-            report.add("fix", f"{problem}: {_without(wanted)}")
+            later = name not in files and not _is_weights(wanted)  # may not be due yet
+            report.add("note" if later else "fix", f"{problem}: {_without(wanted)}")
             unusable.append(wanted)
     if path.suffix.lower() == ".ipynb" and assignment["files"]:
         report.add("note", "This is the notebook alone: hand in the zip that its last cell makes, "
@@ -646,11 +649,17 @@ def _check_weights(
     return unusable
 
 
+def _is_weights(wanted: dict[str, Any]) -> bool:
+    return str(wanted["name"]).endswith(".safetensors")
+
+
 def _without(wanted: dict[str, Any]) -> str:
     credit = wanted.get("credit")
+    if not _is_weights(wanted):
+        return "what rests on it earns nothing until it is there."
     trains = "without it the notebook trains again while it is graded"
     if credit is None:
-        return f"{trains}, which may fail or run out of time."
+        return f"{trains} if it can, and what rests on it may earn nothing."
     return (
         f"{trains}, and what is asked of the trained model in question {wanted['question']} earns "
         f"at most {credit:.0%} of its points."
@@ -754,6 +763,8 @@ def _runs(assignment: dict[str, Any], missing: Iterable[dict[str, Any]]) -> Iter
         f"minutes, with {limits['memory_mb'] / 1024:g} GB of memory."
     )
     for wanted in assignment["files"]:
+        if not _is_weights(wanted):
+            continue
         if wanted["name"] in names:
             yield f"{wanted['name']} is trained again there, because it cannot be used."
         else:

@@ -70,6 +70,10 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     late: bool = False
     problem: str = ""
     """Why no notebook could be taken from what was handed in; one sentence for the student."""
+    team: str = ""
+    """The team's name, if it is the work of one."""
+    members: list[Student] = []
+    """Everybody it counts for, ``student`` first, if it is the work of a team."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +179,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Wall clock of the notebook's own cells, as room S measured it."""
     peak_mb: float = 0.0
     """The most memory room S was seen to take beyond the warm process, MiB."""
+    team: str = ""
+    """The team that handed it in and its members, if it is the work of one."""
     retrained: bool = False
     """Whether submitted weights were removed, so that the notebook trained afresh."""
     key: str = ""

@@ -98,6 +98,8 @@ def gradescope(verdict: Verdict, manifest: Manifest) -> dict[str, Any]:
     if verdict.status is Standing.GRADER_ERROR:
         return {"output": OUR_FAULT, **common, "tests": []}
     said = [*([f"{WATERMARK}."] if verdict.unsealed else []),
+            *([f"Handed in by the team {clean(verdict.team)}, for all of it."]
+              if verdict.team else []),
             summary(verdict, manifest.hidden_feedback), *map(clean, verdict.remarks)]  # fmt: skip
     return {"score": round(verdict.score, 4), "output": "\n".join(said), **common}
 

@@ -7,8 +7,8 @@ A folder of results holds ``results.sqlite`` (everything, append-only), ``manife
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -19,7 +19,7 @@ from autograder.engine import Engine, Settings
 from autograder.errors import StoreError
 from autograder.files import write_atomically
 from autograder.intake import Intake
-from autograder.model import Standing, Submission, Verdict
+from autograder.model import Outcome, Standing, Submission, Verdict
 from autograder.progress import Progress
 from autograder.salvage import opened
 from autograder.store import Store
@@ -61,26 +61,31 @@ class Session:
         with Engine(self.bundle, settings) as engine:
             left: list[Submission] = []
             for submission in self.intake.submissions:
-                verdict = self._kept(engine.key(submission))
-                if verdict is None:
+                outcome = self.store.get(engine.key(submission))
+                if outcome is None or outcome.verdict.status is Standing.GRADER_ERROR:
                     left.append(submission)
                 else:
                     self.progress.cached += 1
-                    yield self._noted(verdict)
+                    for one in shared(outcome, submission):
+                        yield self._keep(one, outcome)
             self.progress.start()
+            by_student = {submission.student.key: submission for submission in left}
             for outcome in engine.grade(left):
-                self.store.put(outcome.verdict.key, outcome)
-                results.write(self.out / "results", outcome, self.bundle.manifest)
                 self.progress.done += 1
-                yield self._noted(outcome.verdict)
+                for one in shared(outcome, by_student[outcome.verdict.student]):
+                    yield self._keep(one)
 
-    def _kept(self, key: str) -> Verdict | None:
-        outcome = self.store.get(key)
-        if outcome is None or outcome.verdict.status is Standing.GRADER_ERROR:
-            return None
-        self.store.reuse(key)
+    def _keep(self, outcome: Outcome, before: Outcome | None = None) -> Verdict:
+        """Make ``outcome`` its student's latest; ``before`` is what is kept of its submission."""
+        key = outcome.verdict.key
+        if before is not None and key != before.verdict.key:
+            before = self.store.get(key)
+        if before is not None and before.verdict == outcome.verdict:
+            self.store.reuse(key)
+        else:
+            self.store.put(key, outcome)
         results.write(self.out / "results", outcome, self.bundle.manifest)
-        return outcome.verdict
+        return self._noted(outcome.verdict)
 
     def _noted(self, verdict: Verdict) -> Verdict:
         self.progress.count(verdict)
@@ -100,6 +105,49 @@ class Graded:
     verdicts: list[Verdict]
     digest: str
 
+    def only(self, names: Collection[str]) -> Graded:
+        """The same results, of the questions ``names`` alone.
+
+        Raises:
+            BundleError: if the assignment has not all of them.
+        """
+        manifest = self.manifest.only(names)
+        verdicts = [_narrowed(verdict, manifest) for verdict in self.verdicts]
+        return replace(self, manifest=manifest, verdicts=verdicts)
+
+
+def shared(outcome: Outcome, submission: Submission) -> list[Outcome]:
+    """What one grading gives: an outcome for everybody the submission counts for.
+
+    The first is the outcome of the submission itself. The others have keys of their own, made of
+    its key and the member.
+    """
+    if not submission.team:
+        return [outcome]
+    names = "; ".join(member.name for member in submission.members)
+    shares = []
+    for member in submission.members:
+        first = member.id == submission.student.id
+        key = outcome.verdict.key
+        verdict = msgspec.structs.replace(
+            outcome.verdict,
+            student=member.key,
+            name=member.name,
+            team=f"{submission.team} ({names})",
+            key=key if first else sha256(f"{key} {member.id}".encode()),
+        )
+        shares.append(msgspec.structs.replace(outcome, verdict=verdict))
+    return shares
+
+
+def _narrowed(verdict: Verdict, manifest: Manifest) -> Verdict:
+    names = [question.name for question in manifest.autograded]
+    questions = {name: q for name, q in verdict.questions.items() if name in names}
+    score = round(sum(question.score for question in questions.values()), 6)
+    return msgspec.structs.replace(
+        verdict, questions=questions, score=score, possible=manifest.possible
+    )
+
 
 def load(folder: Path) -> Graded:
     """Read a folder of results.
@@ -116,7 +164,11 @@ def load(folder: Path) -> Graded:
             f"{folder} holds no results; run `autograder grade … --out {folder}`."
         ) from None
     with Store(folder / "results.sqlite") as store:
-        present = {submission.student.key for submission in intake.submissions}
+        present = {
+            student.key
+            for submission in intake.submissions
+            for student in submission.members or [submission.student]
+        }
         verdicts = [v for v in store.latest(manifest.name) if v.student in present]
     return Graded(manifest, intake, verdicts, sha256(data))
 

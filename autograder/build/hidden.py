@@ -235,9 +235,10 @@ class _Gatherer:
         """Whether the file itself, a folder above it or a staged copy of it is published."""
         listed = [*(self.master.config.get("files") or []), *MODULES]
         names = [
-            target
+            path.as_posix()
             for target, source in self.sources.recipe.stage.items()
             if (self.sources.project / source).resolve() == file
+            for path in (Path(target), *Path(target).parents)
         ]
         if file.is_relative_to(self.sources.folder):
             path = file.relative_to(self.sources.folder)
@@ -250,8 +251,15 @@ class _Gatherer:
         for file in (file for folder in folders for file in sorted(folder.rglob("*"))):
             if file.is_file() and file.name not in papers and not self._is_public(file):
                 if file.stat().st_size >= SMALL and "__pycache__" not in file.parts:
-                    what = file.relative_to(self.sources.project).as_posix()
-                    self.hidden.files[sha256(file.read_bytes())] = what
+                    self._add_file(file)
+        for source in self.sources.recipe.stage.values():
+            file = (self.sources.project / source).resolve()
+            if not self._is_public(file) and file.stat().st_size >= SMALL:
+                self._add_file(file)
+
+    def _add_file(self, file: Path) -> None:
+        what = file.relative_to(self.sources.project).as_posix()
+        self.hidden.files[sha256(file.read_bytes())] = what
 
     def _weights(self) -> None:
         """Tensors of the weights; not those that fine-tuning has left as they were given."""

@@ -93,14 +93,14 @@ def _copy_sources(sources: Sources, folder: Path) -> None:
 
 
 def _copy_reference(sources: Sources, folder: Path) -> None:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # [stage] may have put further files there
     for module in sources.reference.glob("*.py"):
         shutil.copy(module, folder)
     own = sources.reference / sources.name
     if own.is_dir():
         proofs = {sources.mutants.name, sources.panel.name}
         junk = shutil.ignore_patterns(*proofs, "__pycache__", "*.pyc", ".ipynb_checkpoints")
-        shutil.copytree(own, folder / sources.name, ignore=junk)
+        shutil.copytree(own, folder / sources.name, ignore=junk, dirs_exist_ok=True)
 
 
 def _check_file(sources: Sources, master: Master, folder: Path, key: str, name: str) -> None:

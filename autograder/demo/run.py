@@ -16,7 +16,7 @@ from autograder.build.publish import publish
 from autograder.build.sources import Sources
 from autograder.bundle import Bundle
 from autograder.canvas.export import changes, write
-from autograder.demo import DemoClass, demo_class
+from autograder.demo import DemoClass, demo_class, milestones
 from autograder.demo.check import faults
 from autograder.engine import Settings
 from autograder.gradebook import read
@@ -44,7 +44,14 @@ def run(project: Path, out: Path, names: Sequence[str]) -> bool:
     Returns:
         Whether everybody got what they should.
     """
-    return all([_run(project, out / name, name) for name in names])
+    return all(
+        [
+            milestones.run(project, out / name)
+            if name == milestones.NAME
+            else _run(project, out / name, name)
+            for name in names
+        ]
+    )
 
 
 def _run(project: Path, out: Path, name: str) -> bool:

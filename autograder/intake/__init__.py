@@ -9,8 +9,9 @@ import msgspec
 
 from autograder.bundle import Manifest
 from autograder.intake.choose import submission
-from autograder.intake.gather import Unmatched, gather
+from autograder.intake.gather import Piece, Unmatched, gather
 from autograder.model import Student, Submission
+from autograder.teams import Team, parties
 
 __all__ = ["Intake", "Unmatched", "intake"]
 
@@ -28,7 +29,12 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     """Files of students that were passed over: older attempts, second notebooks, other files."""
 
 
-def intake(paths: Sequence[Path], roster: Sequence[Student], manifest: Manifest) -> Intake:
+def intake(
+    paths: Sequence[Path],
+    roster: Sequence[Student],
+    manifest: Manifest,
+    teams: Sequence[Team] = (),
+) -> Intake:
     """Collect submissions.
 
     Whose a file is, is decided by its name and the roster alone: by the names Canvas gives, or by
@@ -40,6 +46,8 @@ def intake(paths: Sequence[Path], roster: Sequence[Student], manifest: Manifest)
         paths: Archives, folders and files, later ones being newer if nothing else tells.
         roster: As ``autograder.gradebook`` reads it.
         manifest: Of the assignment, which names the notebook and the files beside it.
+        teams: Who hands in together. A team has one submission, whoever of it handed in; of
+            several hand-ins the latest counts, whole.
 
     Raises:
         IntakeError: if a path does not exist, or an archive of a whole course cannot be read.
@@ -47,15 +55,36 @@ def intake(paths: Sequence[Path], roster: Sequence[Student], manifest: Manifest)
     """
     pieces, unmatched = gather(paths, roster)
     submissions, unused = [], []
-    for student in roster:
-        if own := [piece for piece in pieces if piece.owner == student.id]:
-            taken, passed_over = submission(student, own, manifest)
+    handed_in: set[str] = set()
+    for team in parties(roster, teams):
+        ids = {member.id for member in team.members}
+        if own := [piece for piece in pieces if piece.owner in ids]:
+            latest, others = _latest(own)
+            taken, passed_over = submission(team.members[0], latest, manifest)
+            if team.name:
+                taken = msgspec.structs.replace(taken, team=team.name, members=team.members)
             submissions.append(taken)
-            unused += passed_over
-    handed_in = {one.student.id for one in submissions}
+            unused += [*passed_over, *others]
+            handed_in |= ids
     return Intake(
         submissions=submissions,
         missing=[student for student in roster if student.id not in handed_in],
         unmatched=unmatched,
         unused=unused,
     )
+
+
+def _latest(pieces: Sequence[Piece]) -> tuple[list[Piece], list[Unmatched]]:
+    """The files of the member who handed in last, and those of the others."""
+    when = {piece.owner: place for place, piece in enumerate(pieces)}
+
+    def age(owner: str) -> tuple[int, int]:
+        return max(piece.attachment for piece in pieces if piece.owner == owner), when[owner]
+
+    chosen = max(when, key=age)
+    others = [
+        Unmatched(source=piece.source, reason="a later hand-in of the same team was taken")
+        for piece in pieces
+        if piece.owner != chosen
+    ]
+    return [piece for piece in pieces if piece.owner == chosen], others

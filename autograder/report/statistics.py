@@ -184,6 +184,7 @@ def _graded(verdicts: Sequence[Verdict]) -> list[Verdict]:
 def _line(verdict: Verdict, manifest: Manifest) -> Line:
     graded = verdict.status is Standing.GRADED
     marks = [
+        (bool(verdict.team), f"team {one_line(verdict.team.partition(' (')[0], 40)}"),
         (verdict.late, "late"),
         (verdict.attempt > 1, f"attempt {verdict.attempt}"),
         (verdict.retrained, "retrained"),

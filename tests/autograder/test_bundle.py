@@ -115,3 +115,23 @@ def test_a_question_lacks_what_it_builds_on_directly_or_by_way_of_others(
 
 def test_a_circle_ends() -> None:
     assert lacking("q1", {"q1": ["q2"], "q2": ["q1"]}, {"q3"}) == ""
+
+
+def test_a_bundle_narrowed_to_a_question_is_another_bundle(course: Any) -> None:
+    made = course.bundle("q1", "q2")
+    narrowed = made.with_manifest(made.manifest.only(["q2"]))
+    assert [one.name for one in narrowed.manifest.questions] == ["q2"]
+    assert narrowed.digest != made.digest and made.manifest.possible == 6
+    with pytest.raises(BundleError, match=r"has no question 'q9'; it has q1, q2"):
+        made.manifest.only(["q9"])
+
+
+def test_a_narrowed_manifest_depends_on_nothing_that_is_left_out() -> None:
+    one, two = Question(name="q1", points=1), Question(name="q2", points=1, requires=["q1"])
+    manifest = Manifest(
+        name="tiny", title="Tiny", notebook="tiny.ipynb", otter_zip="tiny.zip",
+        questions=[one, two],
+        checkpoints=[Checkpoint(file="a", question="q1", tests=["t"], credit=0.5)],
+    )  # fmt: skip
+    assert manifest.only(["q2"]).requires == {} and manifest.only(["q2"]).checkpoints == []
+    assert manifest.only(["q1", "q2"]) == manifest

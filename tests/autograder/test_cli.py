@@ -80,7 +80,8 @@ def test_help_answers_without_importing_anything_heavy() -> None:
         f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     )
     commands = ([], ["grade"], ["report"], ["build"], ["verify"], ["export", "canvas"], ["demo"],
-                ["check"], ["course"], ["release"], ["export", "final"])  # fmt: skip
+                ["check"], ["course"], ["release"], ["export", "final"], ["project", "register"],
+                ["project", "exchange"])  # fmt: skip
     for command in commands:
         done = subprocess.run(
             [sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True
@@ -116,6 +117,21 @@ def test_from_a_folder_to_a_gradebook_for_canvas(run: Run, grade: Run, folder: P
     written = (folder / "canvas.csv").read_text().splitlines()
     rows = {row[1]: row[-1] for row in csv.reader(written)}
     assert rows["101"] == "6" and rows["103"] == "2" and "999" not in rows
+
+
+def test_one_question_of_teams_is_graded_and_exported(run: Run, grade: Run, folder: Path) -> None:
+    rows = ["canvas_user_id,group_name", "101,Blue", "104,Blue"]
+    (folder / "groups.csv").write_text("\n".join(rows) + "\n")
+    found = summary(grade("--json", "--teams", "groups.csv", "--only", "q2", "--out", "out"))
+    assert found["graded"] == 3 and found["missing"] == []
+    scores = {one["student"]: (one["score"], one["possible"]) for one in found["students"]}
+    assert scores["101"] == scores["104"] == (2, 2) and scores["102"] == (0, 2)
+    written = ("--results", "out", "--gradebook", "gradebook.csv", "--assignment", "Tiny (12)",
+               "--out", "canvas.csv")  # fmt: skip
+    done = run("export", "canvas", "--question", "q2", *written)
+    assert done.exit_code == 0 and "O'Neil, Zoë" in done.output and "→ 2" in done.output
+    refused = run("export", "canvas", "--question", "q1", *written)
+    assert refused.exit_code == 2 and "has no question 'q1'; it has q2" in refused.output
 
 
 def test_a_second_run_grades_nothing(grade: Run) -> None:

@@ -1,12 +1,13 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from autograder.engine import Engine, Settings, environment
+from autograder.engine import Engine, Settings, _lay_out, environment
 from autograder.errors import IsolationError, RoomError
 from autograder.model import Limits, Standing, Status, Student, Submission
 from autograder.room.host import Warm
@@ -292,3 +293,12 @@ def test_a_question_that_builds_on_a_failed_smoke_test_is_skipped_in_rooms(
         ]
         assert (verdict.status, found, verdict.score) == (Standing.GRADED, skipped, score)
         assert len(verdict.remarks) == len(skipped)
+
+
+def test_a_ledger_is_laid_out_for_tests_and_not_for_students(course: Any, tmp_path: Path) -> None:
+    bundle = course.bundle()
+    shown, public = _lay_out(bundle, tmp_path, b'{"event": "registered"}\n')
+    assert (shown / "files" / "reference_impl" / "tiny" / "ledger.jsonl").is_file()
+    assert not list(public.rglob("*ledger*"))
+    other, _ = _lay_out(bundle, tmp_path / "without", b"")
+    assert not list(other.rglob("*ledger*"))

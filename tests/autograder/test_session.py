@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from autograder.engine import Settings
 from autograder.errors import StoreError
@@ -132,3 +133,53 @@ def test_whoever_is_no_longer_in_the_intake_is_not_in_the_results(
 def test_a_folder_without_results_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="holds no results"):
         load(tmp_path)
+
+
+def test_every_member_gets_the_verdict_of_one_grading(
+    session: Session, settings: Settings, hand_in: Any, read_notebook: Any
+) -> None:
+    ada, bob = Student(id="1", name="Ada"), Student(id="2", name="Bob")
+    handed_in = replace(hand_in(read_notebook("perfect"), "1"), student=ada, team="Blue",
+                        members=[ada, bob])  # fmt: skip
+    session.intake = taken = Intake(submissions=[handed_in], missing=[], unmatched=[], unused=[])
+    first = list(session.run(settings))
+    assert [(v.student, v.name, v.score) for v in first] == [("1", "Ada", 6), ("2", "Bob", 6)]
+    assert (session.progress.done, len({v.key for v in first})) == (1, 2)
+    assert "Blue (Ada; Bob)" in (session.out / "results" / "2" / "results.json").read_text()
+    session.close()
+    again = Session(session.bundle, taken, session.out)
+    assert list(again.run(settings)) == first
+    assert (again.progress.done, again.progress.cached) == (0, 1)
+    again.close()
+    assert load(session.out).verdicts == first
+
+
+def test_a_new_member_gets_the_verdict_without_another_grading(
+    session: Session, settings: Settings, hand_in: Any, read_notebook: Any
+) -> None:
+    people = [Student(id=str(number), name=f"Student {number}") for number in (1, 2, 3)]
+    handed_in = replace(hand_in(read_notebook("perfect"), "1"), student=people[0], team="Blue")
+    for members in (people[:2], people):
+        taken = Intake(submissions=[replace(handed_in, members=members)], missing=[],
+                       unmatched=[], unused=[])  # fmt: skip
+        session.close()
+        session = Session(session.bundle, taken, session.out)
+        verdicts = list(session.run(settings))
+    session.close()
+    assert session.progress.done == 0 and [v.student for v in verdicts] == ["1", "2", "3"]
+    assert {v.team for v in load(session.out).verdicts} == {
+        "Blue (Student 1; Student 2; Student 3)"
+    }
+
+
+def test_results_can_be_narrowed_to_a_question(
+    session: Session, settings: Settings, course: Any
+) -> None:
+    session = again(session, bundle=course.bundle("q1", "q2"))
+    list(session.run(settings))
+    session.close()
+    narrowed = load(session.out).only(["q2"])
+    assert narrowed.manifest.possible == 2
+    graded = [v for v in narrowed.verdicts if v.status is Standing.GRADED]
+    assert all(list(v.questions) == ["q2"] and v.possible == 2 for v in graded)
+    assert {v.student: v.score for v in graded} == {"0": 2, "1": 0, "2": 2, "3": 2}

@@ -227,3 +227,13 @@ def test_build_refuses_to_publish_a_leak(
         compose(name, masters)
     assert raised.value.notebook == f"assignments/{name}/{place}"
     assert raised.value.cell == cell
+
+
+def test_a_file_staged_for_graders_alone_is_found_where_students_would_see_it() -> None:
+    project = Path(__file__).parents[3]
+    held_out = project / "reference_impl" / "gnn_drug_discovery" / "held_out.csv.gz"
+    own = Hidden.of("final_project", project)
+    (leak,) = find_leaks({"data/x.csv.gz": held_out.read_bytes()}, own)
+    assert "held_out.csv.gz" in leak.what
+    readme = project / "data" / "solubility" / "DATASHEET.md"
+    assert find_leaks({"data/solubility/DATASHEET.md": readme.read_bytes()}, own) == []

@@ -10,6 +10,7 @@ from autograder.bundle import Manifest
 from autograder.errors import IntakeError
 from autograder.intake import Intake, intake
 from autograder.model import Student, Submission
+from autograder.teams import Team
 
 ADA = Student(id="101", name="Lovelace, Ada", login="ada", sis_id="S-1")
 BOB = Student(id="102", name="Müller, Jürgen", login="bob@uni.edu", sis_id="S-2")
@@ -226,3 +227,37 @@ def test_a_course_archive_that_is_no_archive_is_an_error(tmp_path: Path) -> None
     (tmp_path / "submissions.zip").write_bytes(b"html")
     with pytest.raises(IntakeError, match=r"submissions\.zip"):
         intake([tmp_path / "submissions.zip"], ROSTER, MANIFEST)
+
+
+BLUE = Team(name="Blue", members=[ADA, EVE])
+
+
+def test_a_team_has_one_submission_whoever_handed_in(tmp_path: Path) -> None:
+    (tmp_path / "s.zip").write_bytes(archive({"x_103_503_hw.ipynb": nb("e"),
+                                              "x_102_504_hw.ipynb": nb("b")}))  # fmt: skip
+    found = intake([tmp_path / "s.zip"], ROSTER, MANIFEST, [BLUE])
+    blue, bob = found.submissions
+    assert (blue.student, blue.team, blue.members) == (ADA, "Blue", [ADA, EVE])
+    assert blue.notebook == nb("e") and (bob.student, bob.team, bob.members) == (BOB, "", [])
+    assert found.missing == []
+
+
+def test_the_latest_hand_in_of_a_team_counts_whole(tmp_path: Path) -> None:
+    (tmp_path / "s.zip").write_bytes(archive({
+        "x_101_510_hw.ipynb": nb("late"),
+        "x_103_501_hw.ipynb": nb("early"),
+        "x_103_502_cls.safetensors": b"early weights",
+    }))  # fmt: skip
+    found = intake([tmp_path / "s.zip"], ROSTER, MANIFEST, [BLUE])
+    submission = only(found)
+    assert submission.notebook == nb("late") and submission.files == {}
+    assert {one.reason for one in found.unused} == {"a later hand-in of the same team was taken"}
+    assert [student.id for student in found.missing] == ["102"]
+
+
+def test_no_file_of_a_hand_in_decides_who_is_in_a_team(tmp_path: Path) -> None:
+    team = json.dumps({"team": "Blue", "members": ["101", "102"]}).encode()
+    inside = archive({"hw.ipynb": nb("b"), "team.json": team})
+    (tmp_path / "s.zip").write_bytes(archive({"x_102_504_project.zip": inside}))
+    found = intake([tmp_path / "s.zip"], ROSTER, MANIFEST, [BLUE])
+    assert only(found).student == BOB and only(found).members == []

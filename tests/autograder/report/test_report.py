@@ -237,3 +237,8 @@ def test_a_path_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ExportError, match="cannot be written"):
         report([], MANIFEST, tmp_path / "file" / "index.html")
+
+
+def test_the_team_stands_beside_each_of_its_members() -> None:
+    page = render([verdict("1", P, P, team="Blue (Name 1; Name 2)"), verdict("2", P, P)], MANIFEST)
+    assert page.count("team Blue") == 1

@@ -1,0 +1,1 @@
+"""Topics, checks and planted models of the final project."""
