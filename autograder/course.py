@@ -111,7 +111,9 @@ class Milestone(_Table, frozen=True, kw_only=True):
     """One ``[[assignment.milestone]]``: a part of a project that is due by itself."""
 
     question: str
-    """Its question in the project's notebook."""
+    """Its question in the project's notebook, by which it goes."""
+    written: list[str] = []
+    """Written questions that belong to it, beside that one."""
     title: str
     due: Zoned
     points: Decimal

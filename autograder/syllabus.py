@@ -148,13 +148,18 @@ def _check_points(found: Entry) -> None:
         )  # fmt: skip
     built = {question.name: question.points for question in found.questions}
     for part in plan.milestone:
-        if part.question not in built:
-            known = ", ".join(built)
-            raise _error(plan, f"milestone {part.question}: no such question; there are {known}.")
-        if built[part.question] != part.points:
+        names = [part.question, *part.written]
+        for name in names:
+            if name not in built:
+                known = ", ".join(built)
+                raise _error(
+                    plan, f"milestone {part.question}: no question {name}; there are {known}."
+                )  # fmt: skip
+        total = sum((built[name] for name in names), Decimal(0))
+        if total != part.points:
             raise _error(
                 plan, f"milestone {part.question}: points: {digits(part.points)} in {FILE}, but "
-                f"{digits(built[part.question])} are built.",
+                f"{digits(total)} are built.",
             )  # fmt: skip
 
 

@@ -54,12 +54,18 @@ def test_an_entry_tells_what_is_built(tmp_path: Path) -> None:
     assert [item.text for item in entry.rubric["q2"]] == ["Says why"]
 
 
+def test_a_milestone_may_have_written_questions_beside_its_own(tmp_path: Path) -> None:
+    one = MILESTONES.split("[[assignment.milestone]]")[1].replace("7.5", "10")
+    course = f'{COURSE}[[assignment.milestone]]{one}written = ["q2"]\n'
+    assert held(tmp_path, course).plan.milestone[0].written == ["q2"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("points = 10", "points = 12", "points: 12 in course.toml, but 7.5 by tests and 2.5 by"),
-        ('"q1"', '"q9"', "milestone q9: no such question; there are q1, q2"),
-        ('"q1"', '"q3"', "milestone q3: no such question"),
+        ('"q1"', '"q9"', "milestone q9: no question q9; there are q1, q2"),
+        ('"q1"', '"q3"', "milestone q3: no question q3"),
     ],
 )
 def test_points_and_questions_must_be_those_that_are_built(
