@@ -1,5 +1,6 @@
 """The best of many shuffles; windows gathered by index, groups as one block-diagonal kernel."""
 
+
 # %% q1
 def patient_split(patient_id, y, fractions=(0.7, 0.15, 0.15), seed=0):
     """The best of many shuffles: the one whose parts are most alike in their share of positives."""
