@@ -115,6 +115,50 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
 
 
 @main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--seeds", type=click.IntRange(0), default=30, show_default=True,
+              help="Trainings of the reference, each with a course secret of its own.")  # fmt: skip
+@click.option("--others", type=click.IntRange(0), default=5, show_default=True,
+              help="Trainings of every other recipe.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
+              help="Runs at a time, a core each.")  # fmt: skip
+@click.option("--parts", metavar="TRIAL,...", default="", help="Trials to run; all by default.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--renew", is_flag=True, help="Run again what other source than today's has run.")
+@click.option("--report", "pages", is_flag=True, help="Write docs/calibration.md, too.")
+@_PROJECT
+@click.pass_context
+def calibrate(ctx: click.Context, /, names: tuple[str, ...], parts: str, pages: bool, project: Path,
+              **chosen: Any) -> None:  # fmt: skip
+    """Train references many times and derive what their metrics must reach.
+
+    Runs are added to reference_impl/NAME/calibration.json one by one, and only missing ones are
+    made. Ctrl-C is safe. Exit status 1 if a threshold is refused.
+    """
+    from autograder.calibrate import calibrate as run
+    from autograder.calibrate.report import write
+    from autograder.terminal import RunBar
+
+    refused = []
+    trials = [part for part in parts.split(",") if part]
+    for name in _chosen(names, project):
+        try:
+            with RunBar(name) as bar:
+                problems = run(project, name, parts=trials, heard=bar.show, **chosen)
+        except KeyboardInterrupt:
+            click.echo(
+                "\nStopped; what was run is kept. Run the same command to continue.", err=True
+            )
+            ctx.exit(130)
+        refused += [f"{name}: {problem}" for problem in problems]
+    if pages:
+        click.echo(f"Written: {write(project, _chosen((), project))}")
+    for problem in refused:
+        click.echo(f"✗ {problem}", err=True)
+    ctx.exit(FINDINGS if refused else 0)
+
+
+@main.command()
 @click.argument("bundle", type=_EXISTING)
 @click.argument("submissions", nargs=-1, required=True, type=_EXISTING)
 @click.option("--roster", type=_FILE, required=True, help="Gradebook CSV as Canvas exports it.")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from autograder.bundle import Manifest
+    from autograder.calibrate.ledger import Run
     from autograder.model import Verdict
     from autograder.progress import Progress
 
@@ -64,6 +65,45 @@ def _bar(verdicts: Iterable[Verdict], progress: Progress) -> Iterator[Verdict]:
             text = f"{_fraction(progress)}  {counts(progress)}{_eta(progress)}"
             bar.update(task, completed=progress.cached + progress.done, description=text)
             yield verdict
+
+
+class RunBar:
+    """Shows how many runs of a calibration are made: a bar on a terminal, plain lines elsewhere.
+
+    Args:
+        name: The assignment.
+    """
+
+    def __init__(self, name: str) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        shown = sys.stderr.isatty()
+        console = Console(stderr=True)
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown)
+        self.name, self.shown = name, shown
+        self.task = self.bar.add_task(name, total=None)
+
+    def __enter__(self) -> RunBar:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def show(self, done: int, total: int, run: Run | None) -> None:
+        """Say that ``done`` of ``total`` runs are made, ``run`` the last of them."""
+        last = f" · {run.trial}, {run.recipe}, seed {run.seed}" if run else ""
+        self.bar.update(self.task, completed=done, total=total, description=f"{self.name}{last}")
+        if not self.shown:
+            print(f"{self.name} {done}/{total}{last}", file=sys.stderr, flush=True)
 
 
 def class_table(verdicts: Iterable[Verdict], manifest: Manifest) -> Table:

@@ -1,0 +1,153 @@
+"""From runs of the reference to thresholds, and what is known of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autograder.calibrate.bounds import CONFIDENCE, failure_rate_at_most, lower_bound
+from autograder.calibrate.ledger import Run, Threshold
+
+if TYPE_CHECKING:
+    from reference_impl.calibrating import Metric, Trial
+
+__all__ = ["LEAST_ERRORS", "Quality", "derive", "derived", "quality", "refusal"]
+
+LEAST_ERRORS = 3.0
+"""Standard errors that a threshold lies beyond the best trivial baseline, at least."""
+REFERENCE = "reference"
+DIGITS = 4
+"""Decimals of a threshold; it is rounded to the lenient side."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a threshold does to correct solutions, weak ones and trivial baselines."""
+
+    separation: list[float]
+    """For each step, how many standard errors it lies beyond the best trivial baseline"""
+    failed: int
+    """Runs of honest recipes that miss full credit"""
+    honest: int
+    """Runs of honest recipes"""
+    false_fail_at_most: float
+    """Upper confidence bound of the rate at which honest recipes miss full credit"""
+    power: dict[str, tuple[int, int]]
+    """For each weak recipe, how many of how many runs miss full credit"""
+
+
+def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
+    """The thresholds of ``metric`` from the ``runs`` of its trial.
+
+    The last step is the bound that correct solutions reach; a step of share ``s`` lies at
+    ``b + s (bound - b)``, ``b`` the mean score of the best trivial baseline.
+
+    Raises:
+        ValueError: if there are too few runs to tell.
+    """
+    sign = 1.0 if metric.better == "higher" else -1.0
+    honest = {REFERENCE, *trial.honest}
+    groups: dict[tuple[str, str], list[float]] = {}
+    for run in runs:
+        if run.recipe in honest and metric.name in run.metrics:
+            groups.setdefault((run.recipe, run.device), []).append(sign * run.metrics[metric.name])
+    bound = lower_bound(groups)
+    name, score, error = _best_baseline(metric, trial, runs, sign)
+    value = sign * bound.value
+    lenient: Callable[[float], float] = math.floor if sign > 0 else math.ceil
+    steps = [score + share * (value - score) for share in metric.steps]
+    return Threshold(
+        steps=[round(lenient(step * 10**DIGITS) / 10**DIGITS, DIGITS) for step in steps],
+        better=metric.better,
+        bound=round(value, 6),
+        rule=bound.rule,
+        content=round(bound.content, 4),
+        confidence=CONFIDENCE,
+        deciding=f"{bound.deciding[0]} on {bound.deciding[1]}",
+        baseline=name,
+        baseline_score=round(score, 6),
+        error=round(error, 6),
+    )
+
+
+def _best_baseline(
+    metric: Metric, trial: Trial, runs: Sequence[Run], sign: float
+) -> tuple[str, float, float]:
+    """Name, mean score and standard error of the distance of the best trivial baseline.
+
+    The error is the larger of two: that of a bootstrap on one hidden set, and the spread of the
+    distance over hidden sets and seeds.
+    """
+    kept = [run for run in runs if metric.name in run.baselines]
+    scores = {
+        name: np.array([run.baselines[metric.name][name] for run in kept])
+        for name in trial.baselines
+    }
+    best = max(scores, key=lambda name: sign * scores[name].mean())
+    distances = np.array([run.metrics[metric.name] for run in kept]) - scores[best]
+    within = float(np.mean([run.errors[metric.name][best] for run in kept]))
+    between = float(distances.std(ddof=1)) if len(kept) > 1 else 0.0
+    return best, float(scores[best].mean()), max(within, between)
+
+
+def quality(threshold: Threshold, metric: Metric, trial: Trial, runs: Sequence[Run]) -> Quality:
+    """What is known of a ``threshold`` from the ``runs`` of its metric's trial."""
+    sign = 1.0 if threshold.better == "higher" else -1.0
+    beyond = [sign * (step - threshold.baseline_score) for step in threshold.steps]
+    missed: dict[str, list[bool]] = {}
+    for run in runs:
+        if metric.name in run.metrics and threshold.steps:
+            short = sign * run.metrics[metric.name] < sign * threshold.steps[-1]
+            missed.setdefault(run.recipe, []).append(short)
+    honest = [one for name in (REFERENCE, *trial.honest) for one in missed.get(name, [])]
+    return Quality(
+        separation=[distance / (threshold.error or math.inf) for distance in beyond],
+        failed=sum(honest),
+        honest=len(honest),
+        false_fail_at_most=failure_rate_at_most(sum(honest), len(honest)),
+        power={
+            name: (sum(missed[name]), len(missed[name])) for name in trial.weak if name in missed
+        },
+    )
+
+
+def refusal(threshold: Threshold, metric: str) -> str:
+    """Why ``threshold`` cannot be used, or nothing.
+
+    It is refused where a step lies less than :data:`LEAST_ERRORS` standard errors beyond the best
+    trivial baseline: chance would decide then whether learning is told from none.
+    """
+    sign = 1.0 if threshold.better == "higher" else -1.0
+    for step in threshold.steps:
+        distance = sign * (step - threshold.baseline_score)
+        if not distance >= LEAST_ERRORS * threshold.error:
+            return (
+                f"{metric}: the step {step:g} lies {distance / threshold.error:.1f} standard "
+                f"errors ({threshold.error:.3g} each) beyond {threshold.baseline} "
+                f"({threshold.baseline_score:.4g}), and {LEAST_ERRORS:g} are needed; grade another "
+                "metric, ask about more, or give no credit for it."
+            )
+    return ""
+
+
+def derived(found: dict[str, Trial], runs: Sequence[Run]) -> tuple[dict[str, Threshold], list[str]]:
+    """The thresholds of all metrics that have any, and why others have none."""
+    thresholds, refused = {}, []
+    for trial in found.values():
+        own = [run for run in runs if run.trial == trial.name]
+        for metric in trial.metrics:
+            try:
+                threshold = derive(metric, trial, own)
+            except ValueError as error:
+                refused.append(f"{metric.name}: {error}.")
+                continue
+            problem = refusal(threshold, metric.name)
+            if problem:
+                refused.append(problem)
+            else:
+                thresholds[metric.name] = threshold
+    return thresholds, refused
