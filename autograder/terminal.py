@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from autograder.bundle import Manifest
-    from autograder.calibrate.ledger import Run
     from autograder.model import Verdict
     from autograder.progress import Progress
 
@@ -98,9 +97,9 @@ class RunBar:
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def show(self, done: int, total: int, run: Run | None) -> None:
-        """Say that ``done`` of ``total`` runs are made, ``run`` the last of them."""
-        last = f" · {run.trial}, {run.recipe}, seed {run.seed}" if run else ""
+    def show(self, done: int, total: int, what: str) -> None:
+        """Say that ``done`` of ``total`` runs are made, the last of them ``what``."""
+        last = f" · {what}" if what else ""
         self.bar.update(self.task, completed=done, total=total, description=f"{self.name}{last}")
         if not self.shown:
             print(f"{self.name} {done}/{total}{last}", file=sys.stderr, flush=True)

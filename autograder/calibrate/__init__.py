@@ -66,7 +66,7 @@ def calibrate(
     device: str = "cpu",
     parts: Iterable[str] = (),
     renew: bool = False,
-    heard: Callable[[int, int, Run | None], None] = lambda done, total, run: None,
+    heard: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> list[str]:
     """Make the runs that are missing and derive the thresholds of the assignment ``name``.
 
@@ -81,7 +81,7 @@ def calibrate(
         device: ``"cpu"`` or ``"cuda"``.
         parts: Trials to run; all if none is named.
         renew: Also make runs again whose source is not the present one.
-        heard: Called with the number of runs made, of all to make, and the last of them.
+        heard: Called with the number of runs made, of all to make, and what the last of them was.
 
     Returns:
         Why metrics have no threshold, a sentence for each; the others' are written.
@@ -100,12 +100,12 @@ def calibrate(
         old = {run.key for run in stale(project, name, ledger)}
         ledger.runs = [run for run in ledger.runs if run.key not in old]
     left = missing(chosen, ledger, seeds, others, device)
-    heard(0, len(left), None)
+    heard(0, len(left), "")
     runs = run_all(project, name, left, jobs) if left else iter(())
     for done, run in enumerate(runs, 1):
         ledger.add(run)
         ledger.write(folder)
-        heard(done, len(left), run)
+        heard(done, len(left), f"{run.trial}, {run.recipe}, seed {run.seed}")
     ledger.thresholds, refused = derived(found, ledger.runs)
     ledger.write(folder)
     return refused

@@ -36,8 +36,8 @@ class Quality:
     """Runs of honest recipes"""
     false_fail_at_most: float
     """Upper confidence bound of the rate at which honest recipes miss full credit"""
-    power: dict[str, tuple[int, int]]
-    """For each weak recipe, how many of how many runs miss full credit"""
+    missed: dict[str, int]
+    """For each recipe, how many runs miss full credit; of weak ones this is the power"""
 
 
 def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
@@ -109,9 +109,7 @@ def quality(threshold: Threshold, metric: Metric, trial: Trial, runs: Sequence[R
         failed=sum(honest),
         honest=len(honest),
         false_fail_at_most=failure_rate_at_most(sum(honest), len(honest)),
-        power={
-            name: (sum(missed[name]), len(missed[name])) for name in trial.weak if name in missed
-        },
+        missed={recipe: sum(short) for recipe, short in missed.items()},
     )
 
 
