@@ -44,7 +44,8 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
     """The thresholds of ``metric`` from the ``runs`` of its trial.
 
     The last step is the bound that correct solutions reach; a step of share ``s`` lies at
-    ``b + s (bound - b)``, ``b`` the mean score of the best trivial baseline.
+    ``b + s (bound - b)``, ``b`` the mean score of the best trivial baseline, but at least
+    :data:`LEAST_ERRORS` standard errors beyond it as far as the bound allows that.
 
     Raises:
         ValueError: if there are too few runs to tell.
@@ -58,10 +59,12 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
     bound = lower_bound(groups)
     name, score, error = _best_baseline(metric, trial, runs, sign)
     value = sign * bound.value
+    way = bound.value - sign * score
+    steps = [min(max(share * way, LEAST_ERRORS * error), way) for share in metric.steps]
     lenient: Callable[[float], float] = math.floor if sign > 0 else math.ceil
-    steps = [score + share * (value - score) for share in metric.steps]
+    scale = 10**DIGITS
     return Threshold(
-        steps=[round(lenient(step * 10**DIGITS) / 10**DIGITS, DIGITS) for step in steps],
+        steps=[round(lenient((score + sign * step) * scale) / scale, DIGITS) for step in steps],
         better=metric.better,
         bound=round(value, 6),
         rule=bound.rule,
@@ -122,7 +125,7 @@ def refusal(threshold: Threshold, metric: str) -> str:
     sign = 1.0 if threshold.better == "higher" else -1.0
     for step in threshold.steps:
         distance = sign * (step - threshold.baseline_score)
-        if not distance >= LEAST_ERRORS * threshold.error:
+        if not distance >= LEAST_ERRORS * threshold.error - 10**-DIGITS:
             return (
                 f"{metric}: the step {step:g} lies {distance / threshold.error:.1f} standard "
                 f"errors ({threshold.error:.3g} each) beyond {threshold.baseline} "
