@@ -144,6 +144,7 @@ def calibrate(ctx: click.Context, /, names: tuple[str, ...], parts: str, pages: 
     from autograder.calibrate.report import write
     from autograder.terminal import RunBar
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
     refused = []
     trials = [part for part in parts.split(",") if part]
     for name in _chosen(names, project):

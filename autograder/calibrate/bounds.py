@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ CONFIDENCE = 0.95
 """How sure the share is."""
 LEVEL = 0.05
 """A test of an assumption rejects it below this p value."""
+LARGE = 10
+"""Runs that tell a recipe's own spread."""
 
 Group = tuple[str, str]
 """A recipe and a device."""
@@ -80,10 +82,10 @@ class Bound:
 def lower_bound(groups: Mapping[Group, Sequence[float]]) -> Bound:
     """The most lenient of the lower tolerance bounds of several groups of correct solutions.
 
-    Groups share a standard deviation unless the Brown-Forsythe test rejects that; a group of one
-    value has none of its own. If the Shapiro-Wilk test rejects that deviations from the groups'
-    means are normal, the bound is the least value of all groups, and the content is what
-    :func:`order_content` says of so many.
+    Groups share a standard deviation. Where the Brown-Forsythe test rejects that, groups of
+    :data:`LARGE` values or more have their own, and the smaller ones share theirs. If the
+    Shapiro-Wilk test rejects that deviations from the groups' means are normal, the bound is the
+    least value of all groups, and the content is what :func:`order_content` says of so many.
 
     Args:
         groups: Scores by recipe and device, the higher the better; five or more in all, of which
@@ -120,11 +122,14 @@ def _spreads(samples: dict[Group, Array]) -> dict[Group, tuple[float, int]]:
     """Standard deviation of each group, and its degrees of freedom."""
     several = [x for x in samples.values() if len(x) > 2]
     equal = len(several) < 2 or stats.levene(*several, center="median").pvalue >= LEVEL
-    if not equal:
-        return {
-            group: (float(x.std(ddof=1)), len(x) - 1) if len(x) > 1 else (0.0, 0)
-            for group, x in samples.items()
-        }
-    freedom = sum(len(x) - 1 for x in samples.values())
-    squares = sum(float(((x - x.mean()) ** 2).sum()) for x in samples.values())
-    return {group: (float(np.sqrt(squares / freedom)), freedom) for group in samples}
+    small = {group: x for group, x in samples.items() if equal or len(x) < LARGE}
+    own = {group: _pooled([x]) for group, x in samples.items() if group not in small}
+    return own | dict.fromkeys(small, _pooled(small.values()))
+
+
+def _pooled(samples: Iterable[Array]) -> tuple[float, int]:
+    """Standard deviation about the means of ``samples``, and its degrees of freedom."""
+    kept = list(samples)
+    freedom = sum(len(x) - 1 for x in kept)
+    squares = sum(float(((x - x.mean()) ** 2).sum()) for x in kept)
+    return (float(np.sqrt(squares / freedom)), freedom) if freedom else (0.0, 0)

@@ -8,6 +8,7 @@ count there as honest.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -131,10 +132,12 @@ _translation = Trial(
         "5x5 quadratic filter": lambda data: _filtered(_public_filter(), data.source),
     },
     honest={
-        "half the learning rate": changed(training, LEARNING_RATE=2.5e-3),
-        "batches of 16": changed(training, BATCH=16),
+        "30 epochs": changed(training, EPOCHS=30),
+        "learning rate 4e-3": changed(training, LEARNING_RATE=4e-3),
     },
     weak={
+        "half the learning rate": changed(training, LEARNING_RATE=2.5e-3),
+        "batches of 16": changed(training, BATCH=16),
         "one epoch": changed(training, EPOCHS=1),
         "four epochs": changed(training, EPOCHS=4),
         "learning rate 1e-5": changed(training, LEARNING_RATE=1e-5),
@@ -161,9 +164,9 @@ def _same(made: Array) -> dict[str, Array]:
     return {"as sent": made, "swapped": made}
 
 
-def _learnt_by_table(task: hidden.Retraining) -> dict[str, Array]:
-    made = lookup_table(task.train, task.evaluation.source)
-    return {"as sent": made, "swapped": lookup_table(task.train[::-1], task.evaluation.source)}
+def _learnt_by(simple: Callable[[Pair, Array], Array], task: hidden.Retraining) -> dict[str, Array]:
+    asked = task.evaluation.source
+    return {"as sent": simple(task.train, asked), "swapped": simple(task.swapped().train, asked)}
 
 
 _retraining = Trial(
@@ -183,7 +186,10 @@ _retraining = Trial(
         ),
     ),
     baselines={"source as it is": lambda task: _same(task.evaluation.source)},
-    learners={"lookup table": _learnt_by_table},
+    learners={
+        "lookup table": functools.partial(_learnt_by, lookup_table),
+        "5x5 quadratic filter": functools.partial(_learnt_by, patch_filter),
+    },
     honest={
         "half the learning rate": changed(training, LEARNING_RATE=2.5e-3),
         "batches of 16": changed(training, BATCH=16),

@@ -26,7 +26,7 @@ import torch
 from reference_impl.calibrating import Metric, Trial, changed
 from reference_impl.course_secret import course_rng
 from reference_impl.gnn_drug_discovery import baselines, given, hidden, training
-from reference_impl.gnn_drug_discovery.metrics import capped_error, mae, spearman
+from reference_impl.gnn_drug_discovery.metrics import mae, spearman
 from reference_impl.gnn_drug_discovery.moldata import NODE_DIMS
 from reference_impl.gnn_drug_discovery.molecules import mol_to_graph
 from reference_impl.gnn_drug_discovery.partition import PROJECT, read
@@ -90,15 +90,10 @@ _solubility = Trial(
     answer=_solve,
     metrics=(
         Metric(
-            "capped_error", "lower",
-            rows=_with_truth,
-            score=lambda rows: capped_error(*rows.T),
-            what="mean error on unseen scaffolds, capped at 1, log10(mol/L)",
-        ),
-        Metric(
             "mae", "lower",
             rows=_with_truth,
             score=lambda rows: mae(*rows.T),
+            steps=(0.5, 1.0),
             what="mean absolute error on unseen scaffolds, log10(mol/L)",
         ),
     ),
@@ -109,11 +104,9 @@ _solubility = Trial(
         "linear in atom counts": functools.partial(_by_ridge, atom_counts),
     },
     learners={"ridge on 5 descriptors": functools.partial(_by_ridge, baselines.descriptors)},
-    honest={
-        "40 epochs": changed(training, EPOCHS=40),
-        "half the learning rate": changed(training, LEARNING_RATE=1.5e-3),
-    },
+    honest={"40 epochs": changed(training, EPOCHS=40)},
     weak={
+        "half the learning rate": changed(training, LEARNING_RATE=1.5e-3),
         "one epoch": changed(training, EPOCHS=1),
         "five epochs": changed(training, EPOCHS=5),
         "learning rate 1e-5": changed(training, LEARNING_RATE=1e-5),

@@ -24,7 +24,7 @@ def scores(mean: float, n: int, sd: float = 0.01) -> list[float]:
     from scipy import stats
 
     x = stats.norm.ppf((np.arange(n) + 0.5) / n)
-    return list(mean + sd * x / x.std(ddof=1))
+    return [float(value) for value in mean + sd * x / x.std(ddof=1)]
 
 
 @pytest.fixture

@@ -77,6 +77,12 @@ def test_groups_share_a_spread_unless_they_clearly_differ() -> None:
     assert apart.value == pytest.approx(-1.0 - 6 * tolerance_factor(20, 19), abs=1e-6)
 
 
+def test_small_groups_share_a_spread_where_large_ones_have_their_own() -> None:
+    small = {(name, "cpu"): normal(5, -1.0, 6.0) for name in ("one", "two", "three")}
+    bound = lower_bound({REFERENCE: normal(30), **small})
+    assert bound.value == pytest.approx(-1.0 - 6 * tolerance_factor(5, 12), abs=1e-6)
+
+
 def test_few_runs_are_refused() -> None:
     with pytest.raises(ValueError, match="run five seeds"):
         lower_bound({REFERENCE: normal(4)})
