@@ -7,6 +7,7 @@ are kept in ``calibration.json`` beside it, and ``hidden.py`` reads the threshol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,11 +102,13 @@ def calibrate(
         ledger.runs = [run for run in ledger.runs if run.key not in old]
     left = missing(chosen, ledger, seeds, others, device)
     heard(0, len(left), "")
-    runs = run_all(project, name, left, jobs) if left else iter(())
-    for done, run in enumerate(runs, 1):
-        ledger.add(run)
-        ledger.write(folder)
-        heard(done, len(left), f"{run.trial}, {run.recipe}, seed {run.seed}")
+    if left:
+        # closing it ends the workers, whatever ends the loop
+        with closing(run_all(project, name, left, jobs)) as runs:
+            for done, run in enumerate(runs, 1):
+                ledger.add(run)
+                ledger.write(folder)
+                heard(done, len(left), f"{run.trial}, {run.recipe}, seed {run.seed}")
     ledger.thresholds, refused = derived(found, ledger.runs)
     ledger.write(folder)
     return refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,18 @@ def test_workers_run_what_is_missing_and_a_failure_costs_nothing_else(
     assert ledger(project).thresholds["mean"].baseline == "as it is"
 
 
+def test_an_interrupt_ends_the_workers_and_keeps_what_was_run(project: Path) -> None:
+    def heard(done: int, total: int, what: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        calibrate(project, "fake", seeds=400, others=0, heard=heard)
+    assert interrupt.traceback, "it still holds the frames, and yet"
+    assert multiprocessing.active_children() == []
+    assert [run.seed for run in ledger(project).runs] == [0, 1]
+
+
 def test_runs_of_a_seed_are_the_same_wherever_they_are_made(project: Path, here: list[Job]) -> None:
     calibrate(project, "fake", seeds=2, others=0)
     before = ledger(project).runs
@@ -107,18 +120,6 @@ def test_only_what_is_missing_is_run(project: Path, here: list[Job]) -> None:
     assert [(job.recipe, job.seed) for job in here] == [
         ("reference", 0), ("reference", 1), ("reference", 2), ("feeble", 0),
     ]  # fmt: skip
-
-
-def test_an_interrupt_keeps_what_was_run(project: Path, here: list[Job]) -> None:
-    def heard(done: int, total: int, what: str) -> None:
-        if done == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        calibrate(project, "fake", seeds=4, others=0, heard=heard)
-    assert [run.seed for run in ledger(project).runs] == [0, 1]
-    calibrate(project, "fake", seeds=4, others=0)
-    assert [job.seed for job in here] == [0, 1, 2, 3]
 
 
 def test_runs_of_older_source_are_kept_and_can_be_renewed(project: Path, here: list[Job]) -> None:
