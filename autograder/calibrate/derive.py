@@ -44,8 +44,9 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
     """The thresholds of ``metric`` from the ``runs`` of its trial.
 
     The last step is the bound that correct solutions reach; a step of share ``s`` lies at
-    ``b + s (bound - b)``, ``b`` the mean score of the best trivial baseline, but at least
-    :data:`LEAST_ERRORS` standard errors beyond it as far as the bound allows that.
+    ``b + s (bound - b)``, ``b`` the mean score of the best trivial baseline, but, as far as the
+    bound allows, at least :data:`LEAST_ERRORS` standard errors beyond it and beyond whatever a
+    trivial baseline has scored on any hidden set.
 
     Raises:
         ValueError: if there are too few runs to tell.
@@ -57,12 +58,12 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
         if run.recipe in honest and metric.name in run.metrics:
             groups.setdefault((run.recipe, run.device), []).append(sign * run.metrics[metric.name])
     bound = lower_bound(groups)
-    name, score, error = _best_baseline(metric, trial, runs, sign)
+    name, score, error, top = _best_baseline(metric, trial, runs, sign)
     value = sign * bound.value
-    way = bound.value - sign * score
-    steps = [min(max(share * way, LEAST_ERRORS * error), way) for share in metric.steps]
+    way, scale = bound.value - sign * score, 10**DIGITS
+    least = max(LEAST_ERRORS * error, sign * (top - score) + 2 / scale)
+    steps = [min(max(share * way, least), way) for share in metric.steps]
     lenient: Callable[[float], float] = math.floor if sign > 0 else math.ceil
-    scale = 10**DIGITS
     return Threshold(
         steps=[round(lenient((score + sign * step) * scale) / scale, DIGITS) for step in steps],
         better=metric.better,
@@ -73,17 +74,17 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
         deciding=f"{bound.deciding[0]} on {bound.deciding[1]}",
         baseline=name,
         baseline_score=round(score, 6),
+        baseline_top=round(top, 6),
         error=round(error, 6),
     )
 
 
 def _best_baseline(
     metric: Metric, trial: Trial, runs: Sequence[Run], sign: float
-) -> tuple[str, float, float]:
-    """Name, mean score and standard error of the distance of the best trivial baseline.
+) -> tuple[str, float, float, float]:
+    """Name, mean score and standard error of the best trivial baseline, and the best score of any.
 
-    The error is the larger of two: that of a bootstrap on one hidden set, and the spread of the
-    distance over hidden sets and seeds.
+    The error is of its distance from the reference on one hidden set.
     """
     kept = [run for run in runs if metric.name in run.baselines]
     scores = {
@@ -91,10 +92,9 @@ def _best_baseline(
         for name in trial.baselines
     }
     best = max(scores, key=lambda name: sign * scores[name].mean())
-    distances = np.array([run.metrics[metric.name] for run in kept]) - scores[best]
-    within = float(np.mean([run.errors[metric.name][best] for run in kept]))
-    between = float(distances.std(ddof=1)) if len(kept) > 1 else 0.0
-    return best, float(scores[best].mean()), max(within, between)
+    error = float(np.mean([run.errors[metric.name][best] for run in kept]))
+    top = sign * float(max((sign * values).max() for values in scores.values()))
+    return best, float(scores[best].mean()), error, top
 
 
 def quality(threshold: Threshold, metric: Metric, trial: Trial, runs: Sequence[Run]) -> Quality:
@@ -120,17 +120,23 @@ def refusal(threshold: Threshold, metric: str) -> str:
     """Why ``threshold`` cannot be used, or nothing.
 
     It is refused where a step lies less than :data:`LEAST_ERRORS` standard errors beyond the best
-    trivial baseline: chance would decide then whether learning is told from none.
+    trivial baseline, or where one has reached it on a hidden set: chance would decide then whether
+    learning is told from none.
     """
     sign = 1.0 if threshold.better == "higher" else -1.0
+    advice = "grade another metric, ask about more, or give no credit for it."
     for step in threshold.steps:
         distance = sign * (step - threshold.baseline_score)
         if not distance >= LEAST_ERRORS * threshold.error - 10**-DIGITS:
             return (
                 f"{metric}: the step {step:g} lies {distance / threshold.error:.1f} standard "
                 f"errors ({threshold.error:.3g} each) beyond {threshold.baseline} "
-                f"({threshold.baseline_score:.4g}), and {LEAST_ERRORS:g} are needed; grade another "
-                "metric, ask about more, or give no credit for it."
+                f"({threshold.baseline_score:.4g}), and {LEAST_ERRORS:g} are needed; {advice}"
+            )
+        if not sign * step > sign * threshold.baseline_top:
+            return (
+                f"{metric}: a trivial baseline has scored {threshold.baseline_top:.4g} on a hidden "
+                f"set, and the step is {step:g}; {advice}"
             )
     return ""
 

@@ -64,8 +64,11 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     baseline: str
     """The best trivial baseline"""
     baseline_score: float
+    baseline_top: float
+    """The best score of any trivial baseline on any hidden set"""
     error: float
-    """Standard error of the distance between baseline and reference on one hidden set"""
+    """Paired bootstrap standard error of the distance between it and the reference on one hidden
+    set"""
 
 
 class Ledger(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -120,7 +123,8 @@ def source_hash(reference: Path, name: str) -> str:
     """Hash of the code that the calibration of ``name`` runs.
 
     That is its own and that of all modules of the reference it imports, directly or not. Comments,
-    docstrings and formatting do not count, nor does anything of version control.
+    docstrings and formatting do not count, nor does what a run does not depend on: whether a recipe
+    is honest or weak, which steps of a metric are graded, and anything of version control.
 
     Args:
         reference: The folder ``reference_impl``.
@@ -152,10 +156,38 @@ def _imported(node: ast.AST, reference: Path) -> list[Path]:
 
 def _bare(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            _forget_judgement(node)
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [one for one in body if not _is_text(one)] or [ast.Pass()]  # type: ignore[attr-defined]
     return tree
+
+
+def _forget_judgement(call: ast.Call) -> None:
+    """Leave of a declared metric or trial what its runs depend on."""
+    match call.func:
+        case ast.Name(id="Metric"):
+            call.keywords = [word for word in call.keywords if word.arg not in ("steps", "what")]
+        case ast.Name(id="Trial"):
+            for word in call.keywords:
+                word.arg = {"weak": "honest", "learners": "baselines"}.get(str(word.arg), word.arg)
+            call.keywords = [
+                ast.keyword(arg=word.arg, value=value)
+                for word in call.keywords
+                for value in _entries(word.value)
+            ]
+            call.keywords.sort(key=ast.unparse)
+
+
+def _entries(value: ast.expr) -> list[ast.expr]:
+    """The entries of a written dict, each with its key; another value as it is."""
+    if not isinstance(value, ast.Dict):
+        return [value]
+    return [
+        ast.Tuple([key, entry]) if key else entry
+        for key, entry in zip(value.keys, value.values, strict=True)
+    ]
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
@@ -75,7 +75,9 @@ def _check_names(kind: str, name: str, found: list[str]) -> None:
             raise BuildError(problem, notebook=f"reference_impl/{name}/calibration.py")
 
 
-def run_all(project: Path, name: str, jobs: Iterable[Job], workers: int) -> Iterator[Run]:
+def run_all(
+    project: Path, name: str, jobs: Iterable[Job], workers: int
+) -> Generator[Run, None, None]:
     """Run ``jobs`` in ``workers`` processes and give each run as soon as it is done.
 
     Closing the iterator, or Ctrl-C, ends the workers; runs that were given are not lost.

@@ -112,10 +112,10 @@ _classifier = Trial(
         )[:, 1],
     },
     honest={
-        "half the learning rate": changed(training, LEARNING_RATE=1e-3),
         "width 24": changed(training, SmallResNet=functools.partial(networks.SmallResNet, 24)),
     },
     weak={
+        "half the learning rate": changed(training, LEARNING_RATE=1e-3),
         "one epoch": changed(training, EPOCHS=1),
         "learning rate 1e-5": changed(training, LEARNING_RATE=1e-5),
         "no augmentation": changed(training, augment=lambda image, mask, rng: (image, mask)),

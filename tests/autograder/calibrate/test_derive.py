@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
 import pytest
 
 from autograder.calibrate.bounds import failure_rate_at_most, tolerance_factor
@@ -58,9 +59,16 @@ def test_a_threshold_within_three_standard_errors_of_the_baseline_is_refused(
     assert not refusal(derive(metric, trial, fakes.reference_runs(error=0.05)), "auc")
 
 
-def test_the_spread_between_hidden_sets_counts_where_it_is_the_larger(metric, trial, fakes) -> None:
-    runs = fakes.reference_runs(error=0.001)
-    assert derive(metric, trial, runs).error == pytest.approx(0.01, rel=1e-3)
+def test_no_step_lies_where_a_trivial_baseline_has_been(metric, trial, fakes) -> None:
+    runs = fakes.reference_runs()
+    simple = {"colours": 0.6, "chance": 0.74, "forest": 0.9}
+    lucky = [*runs[:-1], msgspec.structs.replace(runs[-1], baselines={"auc": simple})]
+    found = derive(metric, trial, lucky)
+    assert (found.baseline, found.baseline_top) == ("colours", 0.74)
+    assert 0.74 < found.steps[0] < 0.741 and not refusal(found, "auc")
+    simple["chance"] = 0.8
+    problem = refusal(derive(metric, trial, lucky), "auc")
+    assert "a trivial baseline has scored 0.8 on a hidden set, and the step is 0.76" in problem
 
 
 def test_honest_recipes_widen_the_threshold_and_weak_ones_do_not(metric, trial, fakes) -> None:

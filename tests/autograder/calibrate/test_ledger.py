@@ -60,6 +60,35 @@ def test_code_changes_the_hash_of_the_source_and_words_do_not(tmp_path: Path) ->
     assert source_hash(reference, "one") == before
 
 
+def test_judging_recipes_and_steps_anew_does_not_make_runs_old(tmp_path: Path) -> None:
+    reference = reference_of(tmp_path)
+    calibration = reference / "one/calibration.py"
+    text = """
+TRIALS = (
+    Trial(
+        name="a",
+        metrics=(Metric("auc", "higher", rows=f, steps=(0.5, 1.0)),),
+        baselines={"simple": g, "other": h},
+        honest={"x": changed(t, A=1), "y": changed(t, A=2)},
+        weak={"z": changed(t, A=3)},
+    ),
+)
+"""
+    calibration.write_text(text)
+    before = source_hash(reference, "one")
+    moved = text.replace('"y": changed(t, A=2)}', "}").replace(
+        "weak={", 'weak={"y": changed(t, A=2), '
+    )
+    moved = moved.replace(', "other": h}', '},\n        learners={"other": h}')
+    for same in (text.replace("(0.5, 1.0)", "()"), moved):
+        assert same != text
+        calibration.write_text(same)
+        assert source_hash(reference, "one") == before
+    for old, new in (("A=3", "A=4"), ('"z"', '"zz"'), ("rows=f", "rows=g"), ("higher", "lower")):
+        calibration.write_text(text.replace(old, new))
+        assert source_hash(reference, "one") != before, (old, new)
+
+
 def reference_of(folder: Path) -> Path:
     (folder / "one").mkdir()
     (folder / "one/calibration.py").write_text("from reference_impl.one import training\n")
@@ -73,5 +102,5 @@ def threshold() -> Threshold:
     return Threshold(
         steps=[0.7, 0.75], better="higher", bound=0.75, rule="normal", content=0.99,
         confidence=0.95, deciding="reference on cpu", baseline="colours", baseline_score=0.6,
-        error=0.01,
+        baseline_top=0.62, error=0.01,
     )  # fmt: skip
