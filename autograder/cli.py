@@ -123,8 +123,10 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--seeds", type=click.IntRange(0), default=30, show_default=True,
               help="Trainings of the reference, each with a course secret of its own.")  # fmt: skip
-@click.option("--others", type=click.IntRange(0), default=5, show_default=True,
-              help="Trainings of every other recipe.")  # fmt: skip
+@click.option("--honest", type=click.IntRange(0), default=10, show_default=True,
+              help="Trainings of every other recipe that deserves full credit.")  # fmt: skip
+@click.option("--weak", type=click.IntRange(0), default=5, show_default=True,
+              help="Trainings of every recipe that does not.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
               help="Runs at a time, a core each.")  # fmt: skip
 @click.option("--parts", metavar="TRIAL,...", default="", help="Trials to run; all by default.")

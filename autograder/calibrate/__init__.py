@@ -27,7 +27,7 @@ LATER = 3
 
 
 def missing(
-    found: dict[str, Trial], ledger: Ledger, seeds: int, others: int, device: str
+    found: dict[str, Trial], ledger: Ledger, seeds: int, honest: int, weak: int, device: str
 ) -> list[Job]:
     """Runs that are not in ``ledger``, the ones that tell most first.
 
@@ -35,7 +35,8 @@ def missing(
         found: The trials.
         ledger: What was run.
         seeds: How many seeds the reference is run with.
-        others: How many every other recipe is run with.
+        honest: How many every other honest recipe is run with.
+        weak: How many every weak recipe is run with.
         device: ``"cpu"`` or ``"cuda"``.
     """
     have = {run.key for run in ledger.runs}
@@ -43,12 +44,16 @@ def missing(
         Job(name, recipe, seed, device)
         for name, trial in found.items()
         for recipe in trial.recipes
-        for seed in range(seeds if recipe == REFERENCE else others)
+        for seed in range(_count(trial, recipe, seeds, honest, weak))
     ]
     left = [job for job in jobs if job.key not in have]
     return sorted(
         left, key=lambda job: job.seed if job.recipe == REFERENCE else LATER * (job.seed + 1)
     )
+
+
+def _count(trial: Trial, recipe: str, seeds: int, honest: int, weak: int) -> int:
+    return weak if recipe in trial.weak else honest if recipe in trial.honest else seeds
 
 
 def stale(project: Path, name: str, ledger: Ledger) -> list[Run]:
@@ -62,7 +67,8 @@ def calibrate(
     name: str,
     *,
     seeds: int,
-    others: int,
+    honest: int,
+    weak: int,
     jobs: int = 1,
     device: str = "cpu",
     parts: Iterable[str] = (),
@@ -77,7 +83,8 @@ def calibrate(
         project: The project's root.
         name: The assignment.
         seeds: How many seeds the reference is run with; 0 runs nothing.
-        others: How many every other recipe is run with.
+        honest: How many every other honest recipe is run with.
+        weak: How many every weak recipe is run with.
         jobs: Runs at a time, in processes of one thread.
         device: ``"cpu"`` or ``"cuda"``.
         parts: Trials to run; all if none is named.
@@ -100,7 +107,7 @@ def calibrate(
     if renew:
         old = {run.key for run in stale(project, name, ledger)}
         ledger.runs = [run for run in ledger.runs if run.key not in old]
-    left = missing(chosen, ledger, seeds, others, device)
+    left = missing(chosen, ledger, seeds, honest, weak, device)
     heard(0, len(left), "")
     if left:
         # closing it ends the workers, whatever ends the loop

@@ -84,8 +84,9 @@ def lower_bound(groups: Mapping[Group, Sequence[float]]) -> Bound:
 
     Groups share a standard deviation. Where the Brown-Forsythe test rejects that, groups of
     :data:`LARGE` values or more have their own, and the smaller ones share theirs. If the
-    Shapiro-Wilk test rejects that deviations from the groups' means are normal, the bound is the
-    least value of all groups, and the content is what :func:`order_content` says of so many.
+    Shapiro-Wilk test rejects that deviations from the groups' means are normal, the bound is not
+    above the least value of all groups either, and the content is what :func:`order_content` says
+    of so many: whatever the distribution is, a bound that is lower yet admits no fewer.
 
     Args:
         groups: Scores by recipe and device, the higher the better; five or more in all, of which
@@ -104,18 +105,18 @@ def lower_bound(groups: Mapping[Group, Sequence[float]]) -> Bound:
         for group, x in samples.items() if len(x) > 1
     ]  # fmt: skip
     deviations = np.concatenate(parts)
-    if np.ptp(deviations) > 0 and stats.shapiro(deviations).pvalue < LEVEL:
-        least = min(samples, key=lambda group: samples[group].min())
-        content = order_content(len(everything))
-        return Bound(float(samples[least].min()), "order statistic", content, least)
     bounds = {
         group: float(x.mean() - tolerance_factor(len(x), freedom) * spread)
         for group, x in samples.items()
         for spread, freedom in [spreads[group]]
         if freedom
     }
+    rule, content = "normal", CONTENT
+    if np.ptp(deviations) > 0 and stats.shapiro(deviations).pvalue < LEVEL:
+        rule, content = "order statistic", order_content(len(everything))
+        bounds = {group: min(bound, float(samples[group].min())) for group, bound in bounds.items()}
     least = min(bounds, key=lambda group: bounds[group])
-    return Bound(bounds[least], "normal", CONTENT, least)
+    return Bound(bounds[least], rule, content, least)
 
 
 def _spreads(samples: dict[Group, Array]) -> dict[Group, tuple[float, int]]:

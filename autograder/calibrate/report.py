@@ -34,11 +34,11 @@ For staff: students must not see this page. `autograder calibrate --report` writ
 A *run* trains the reference once, with a seed and a course secret of its own, and measures its
 metrics on the hidden sets of that secret. *Asked for* are the thresholds: the last earns full
 credit and is a one-sided tolerance bound, which, with the confidence stated, a share of correct
-solutions (its content) reaches. It is normal theory's where the Shapiro-Wilk test does not reject
-that; else the worst of all honest runs (order statistic). The most lenient of the honest recipes
-decides. *Beyond it by* is the distance of each threshold from the best trivial baseline in standard
-errors; below 3 it is refused. *False fails* are honest runs that miss full credit, and the upper
-95 % confidence bound of their rate.
+solutions (its content) reaches. It is normal theory's; where the Shapiro-Wilk test rejects that,
+no run of an honest recipe lies below it, and the content is an order statistic's. The most lenient
+of the honest recipes decides. *Beyond it by* is the distance of each threshold from the best
+trivial baseline in standard errors; below 3 it is refused. *False fails* are honest runs that miss
+full credit, and the upper 95 % confidence bound of their rate.
 """
 
 

@@ -82,7 +82,9 @@ def test_workers_run_what_is_missing_and_a_failure_costs_nothing_else(
     monkeypatch.setenv("FAIL_AT", "5")
     heard: list[tuple[int, int, str]] = []
     with pytest.raises(BuildError, match=r"shift, reference, seed 5 on cpu failed: .*on fire"):
-        calibrate(project, "fake", seeds=6, others=1, heard=lambda *what: heard.append(what))
+        calibrate(
+            project, "fake", seeds=6, honest=0, weak=1, heard=lambda *what: heard.append(what)
+        )
     keys = [("shift", "reference", n, "cpu") for n in range(5)] + [("shift", "feeble", 0, "cpu")]
     found = ledger(project)
     assert sorted(run.key for run in found.runs) == sorted(keys) and not found.thresholds
@@ -90,7 +92,7 @@ def test_workers_run_what_is_missing_and_a_failure_costs_nothing_else(
     run = found.runs[0]
     assert (run.secret, run.seed, run.device) == (0, 0, "cpu") and run.torch and run.numpy
 
-    assert calibrate(project, "fake", seeds=5, others=1) == []
+    assert calibrate(project, "fake", seeds=5, honest=0, weak=1) == []
     assert ledger(project).thresholds["mean"].baseline == "as it is"
 
 
@@ -100,35 +102,35 @@ def test_an_interrupt_ends_the_workers_and_keeps_what_was_run(project: Path) -> 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as interrupt:
-        calibrate(project, "fake", seeds=400, others=0, heard=heard)
+        calibrate(project, "fake", seeds=400, honest=0, weak=0, heard=heard)
     assert interrupt.traceback, "it still holds the frames, and yet"
     assert multiprocessing.active_children() == []
     assert [run.seed for run in ledger(project).runs] == [0, 1]
 
 
 def test_runs_of_a_seed_are_the_same_wherever_they_are_made(project: Path, here: list[Job]) -> None:
-    calibrate(project, "fake", seeds=2, others=0)
+    calibrate(project, "fake", seeds=2, honest=0, weak=0)
     before = ledger(project).runs
     (project / "reference_impl/fake/calibration.json").unlink()
-    calibrate(project, "fake", seeds=2, others=0)
+    calibrate(project, "fake", seeds=2, honest=0, weak=0)
     assert [run.metrics for run in ledger(project).runs] == [run.metrics for run in before]
 
 
 def test_only_what_is_missing_is_run(project: Path, here: list[Job]) -> None:
-    calibrate(project, "fake", seeds=2, others=0)
-    calibrate(project, "fake", seeds=3, others=1)
+    calibrate(project, "fake", seeds=2, honest=0, weak=0)
+    calibrate(project, "fake", seeds=3, honest=0, weak=1)
     assert [(job.recipe, job.seed) for job in here] == [
         ("reference", 0), ("reference", 1), ("reference", 2), ("feeble", 0),
     ]  # fmt: skip
 
 
 def test_runs_of_older_source_are_kept_and_can_be_renewed(project: Path, here: list[Job]) -> None:
-    calibrate(project, "fake", seeds=2, others=0)
+    calibrate(project, "fake", seeds=2, honest=0, weak=0)
     file = project / "reference_impl/fake/calibration.py"
     file.write_text(file.read_text().replace("STRENGTH=1.0", "STRENGTH=3.0"))
-    calibrate(project, "fake", seeds=3, others=0)
+    calibrate(project, "fake", seeds=3, honest=0, weak=0)
     assert [run.seed for run in stale(project, "fake", ledger(project))] == [0, 1]
-    calibrate(project, "fake", seeds=3, others=0, renew=True)
+    calibrate(project, "fake", seeds=3, honest=0, weak=0, renew=True)
     assert not stale(project, "fake", ledger(project))
     assert [job.seed for job in here] == [0, 1, 2, 0, 1]
     assert all(run.metrics["mean"] > 2 for run in ledger(project).runs)
@@ -136,14 +138,14 @@ def test_runs_of_older_source_are_kept_and_can_be_renewed(project: Path, here: l
 
 def test_the_reference_comes_first_and_other_recipes_are_spread_between(project: Path) -> None:
     found = trials(project, "fake")
-    order = [(job.recipe, job.seed) for job in missing(found, Ledger(), 5, 2, "cpu")]
+    order = [(job.recipe, job.seed) for job in missing(found, Ledger(), 5, 0, 2, "cpu")]
     assert order.index(("feeble", 0)) > order.index(("reference", 3))
     assert order.index(("feeble", 0)) < order.index(("reference", 4)) < order.index(("feeble", 1))
 
 
 def test_a_part_that_is_not_there_is_named(project: Path) -> None:
     with pytest.raises(BuildError, match="no trial shaft; there are shift"):
-        calibrate(project, "fake", seeds=1, others=0, parts=["shaft"])
+        calibrate(project, "fake", seeds=1, honest=0, weak=0, parts=["shaft"])
 
 
 def test_an_assignment_that_declares_no_trials_is_told_where(tmp_path: Path) -> None:
