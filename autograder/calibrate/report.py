@@ -93,14 +93,16 @@ def _threshold_row(
 ) -> list[str]:
     values = [run.metrics[metric.name] for run in runs if run.recipe == REFERENCE]
     start = [f"`{metric.name}`: {metric.what}", str(len(values)), *_spread(values)]
+    if not metric.steps:
+        return [*start, "", "not graded", "", "", ""]
     if threshold is None:
-        return [*start, "none", "refused" if metric.steps else "not graded", "", "", ""]
+        return [*start, "none", "refused", "", "", ""]
     known = quality(threshold, metric, trial, runs)
     bound = f"{threshold.bound:.4g} ({threshold.rule}, content {threshold.content:.3g}; "
     return [
         *start,
         f"{bound}{threshold.deciding})",
-        ", ".join(f"{step:.4g}" for step in threshold.steps) or "not graded",
+        ", ".join(f"{step:.4g}" for step in threshold.steps),
         f"{threshold.baseline} {threshold.baseline_score:.4g}",
         ", ".join(f"{value:.1f}" for value in known.separation),
         f"{known.failed} of {known.honest} (≤ {100 * known.false_fail_at_most:.1f} %)",

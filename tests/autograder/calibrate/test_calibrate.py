@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import autograder.calibrate as calibrating
 from autograder.calibrate import calibrate, missing, stale
 from autograder.calibrate.ledger import Ledger
 from autograder.calibrate.pool import Job, trials
+from autograder.cli import main
 from autograder.errors import BuildError
 
 CALIBRATION = """
@@ -160,3 +162,17 @@ def test_two_metrics_of_one_name_are_refused(project: Path) -> None:
     file.write_text(file.read_text().replace(line, twice))
     with pytest.raises(BuildError, match="two of its metrics are named 'mean'"):
         trials(project, "fake")
+
+
+def test_the_command_fails_and_names_what_is_refused(
+    project: Path, here: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.build.names", lambda project: ["fake"])
+    options = ["--project", str(project), "--honest", "0", "--weak", "0"]
+    few = CliRunner().invoke(main, ["calibrate", "fake", "--seeds", "2", *options])
+    assert few.exit_code == 1 and "✗ fake: mean: 2 runs tell nothing of a spread" in few.output
+    assert "fake 2/2 · shift, reference, seed 1" in few.output
+    enough = CliRunner().invoke(main, ["calibrate", "--seeds", "5", *options])
+    assert enough.exit_code == 0 and "✗" not in enough.output
+    unknown = CliRunner().invoke(main, ["calibrate", "--parts", "shaft", *options])
+    assert unknown.exit_code == 2 and "no trial shaft" in unknown.output
