@@ -91,10 +91,12 @@ def build(names: tuple[str, ...], project: Path) -> None:
     metavar="NUMBER",
     help="Grade so many members of each panel, likewise.",
 )
+@click.option("--record", is_flag=True,
+              help="Keep which tests each mutant lost, for docs/calibration.md.")  # fmt: skip
 @_PROJECT
 @click.pass_context
 def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutants: int | None,
-           panel: int | None, project: Path) -> None:  # fmt: skip
+           panel: int | None, record: bool, project: Path) -> None:  # fmt: skip
     """Prove assignments: solution, blank notebook, panel and mutants get what they should.
 
     The solution and every other right answer of the panel get everything, the blank notebook
@@ -102,6 +104,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
     """
     from rich.table import Table
 
+    from autograder.build.outcomes import record as keep
     from autograder.build.verify import Row
     from autograder.build.verify import verify as prove
     from autograder.terminal import console
@@ -114,6 +117,8 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
         # the code that runs here is the course's own
         settings = _settings(project, rooms, risk="no-isolation")
         proof = prove(name, project, settings=settings, mutants=mutants, panel=panel, heard=say)
+        if record:
+            keep(project / "reference_impl" / name / "mutants", proof.rows)
         table = Table(title=f"{name}: the proof it ships with", title_justify="left")
         for column in ("subject", "expected", "got", ""):
             table.add_column(column)
@@ -122,6 +127,53 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
         console().print(table)
         held = held and proof.holds
     ctx.exit(0 if held else FINDINGS)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--seeds", type=click.IntRange(0), default=30, show_default=True,
+              help="Trainings of the reference, each with a course secret of its own.")  # fmt: skip
+@click.option("--honest", type=click.IntRange(0), default=10, show_default=True,
+              help="Trainings of every other recipe that deserves full credit.")  # fmt: skip
+@click.option("--weak", type=click.IntRange(0), default=5, show_default=True,
+              help="Trainings of every recipe that does not.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True,
+              help="Runs at a time, a core each.")  # fmt: skip
+@click.option("--parts", metavar="TRIAL,...", default="", help="Trials to run; all by default.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--renew", is_flag=True, help="Run again what other source than today's has run.")
+@click.option("--report", "pages", is_flag=True, help="Write docs/calibration.md, too.")
+@_PROJECT
+@click.pass_context
+def calibrate(ctx: click.Context, /, names: tuple[str, ...], parts: str, pages: bool, project: Path,
+              **chosen: Any) -> None:  # fmt: skip
+    """Train references many times and derive what their metrics must reach.
+
+    Runs are added to reference_impl/NAME/calibration.json one by one, and only missing ones are
+    made. Ctrl-C is safe. Exit status 1 if a threshold is refused.
+    """
+    from autograder.calibrate import calibrate as run
+    from autograder.calibrate.report import write
+    from autograder.terminal import RunBar
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
+    refused = []
+    trials = [part for part in parts.split(",") if part]
+    for name in _chosen(names, project):
+        try:
+            with RunBar(name) as bar:
+                problems = run(project, name, parts=trials, heard=bar.show, **chosen)
+        except KeyboardInterrupt:
+            click.echo(
+                "\nStopped; what was run is kept. Run the same command to continue.", err=True
+            )
+            ctx.exit(130)
+        refused += [f"{name}: {problem}" for problem in problems]
+    if pages:
+        click.echo(f"Written: {write(project, _chosen((), project))}")
+    for problem in refused:
+        click.echo(f"✗ {problem}", err=True)
+    ctx.exit(FINDINGS if refused else 0)
 
 
 @main.command()

@@ -71,6 +71,45 @@ def _bar(verdicts: Iterable[Verdict], progress: Progress) -> Iterator[Verdict]:
             yield verdict
 
 
+class RunBar:
+    """Shows how many runs of a calibration are made: a bar on a terminal, plain lines elsewhere.
+
+    Args:
+        name: The assignment.
+    """
+
+    def __init__(self, name: str) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        shown = sys.stderr.isatty()
+        console = Console(stderr=True)
+        self.bar = Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown)
+        self.name, self.shown = name, shown
+        self.task = self.bar.add_task(name, total=None)
+
+    def __enter__(self) -> RunBar:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def show(self, done: int, total: int, what: str) -> None:
+        """Say that ``done`` of ``total`` runs are made, the last of them ``what``."""
+        last = f" · {what}" if what else ""
+        self.bar.update(self.task, completed=done, total=total, description=f"{self.name}{last}")
+        if not self.shown:
+            print(f"{self.name} {done}/{total}{last}", file=sys.stderr, flush=True)
+
+
 def class_table(verdicts: Iterable[Verdict], manifest: Manifest) -> Table:
     """Students × questions."""
     from rich.markup import escape

@@ -31,6 +31,8 @@ PHRASE = 5
 """Words of the shortest rubric text that is looked for."""
 SMALL = 24
 """Bytes of the smallest private file that is looked for whole."""
+DIGITS = 4
+"""Digits of the shortest threshold that is looked for."""
 NEEDLE = 64
 """Bytes of a weight tensor that are looked for."""
 
@@ -140,6 +142,7 @@ class _Gatherer:
         self._solutions()
         self._rubrics()
         self._reference()
+        self._thresholds()
         self._private_files()
         self._weights()
         self._secret()
@@ -244,6 +247,16 @@ class _Gatherer:
             path = file.relative_to(self.sources.folder)
             names += [path.as_posix(), *(parent.as_posix() for parent in path.parents)]
         return bool((set(names) - {"."}) & {Path(name).as_posix() for name in listed})
+
+    def _thresholds(self) -> None:
+        """What metrics must reach, as long as the digits are too many to be there by chance."""
+        file = self.sources.reference / self.sources.name / "calibration.json"
+        stored = json.loads(file.read_text("utf-8"))["thresholds"] if file.is_file() else {}
+        for metric, entry in stored.items():
+            for step in entry["steps"]:
+                text = f"{abs(step)}"
+                if len(text.lstrip("0.").replace(".", "")) >= DIGITS:
+                    self.hidden.names[text] = f"a threshold of {metric}"
 
     def _private_files(self) -> None:
         papers = {"README.student.md", STUDENT_REQUIREMENTS}

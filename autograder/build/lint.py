@@ -11,6 +11,7 @@ from typing import Any
 from autograder.build.answers import check_answers
 from autograder.build.flow import find_leak
 from autograder.build.master import Master, Question, Role
+from autograder.build.metric import typed_threshold
 from autograder.build.sources import Sources
 from autograder.build.testcell import MasterTest, read_tests
 from autograder.errors import BuildError
@@ -40,6 +41,7 @@ def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
         else:
             _check_autograded(master, question, found)
             _check_secrets(master, found)
+            _check_thresholds(master, found)
             tests[question.name] = found
     _check_rubrics(sources, master)
     _check_requires(sources, master, tests)
@@ -165,9 +167,25 @@ def _check_secrets(master: Master, tests: list[MasterTest]) -> None:
     for test in tests:
         leak = find_leak(test.function)
         if leak is not None:
-            above = len(test.cell.source.splitlines()) - len(test.source.splitlines())
-            problem = f"{test.name}, line {above + leak.line} of the cell, {leak.problem}."
+            problem = f"{test.name}, line {_line(test, leak.line)} of the cell, {leak.problem}."
             raise master.error(problem, test.cell.question, test.cell.number)
+
+
+def _check_thresholds(master: Master, tests: list[MasterTest]) -> None:
+    for test in tests:
+        typed = typed_threshold(test.function)
+        if typed is not None:
+            problem = (
+                f"{test.name}, line {_line(test, typed.line)} of the cell, compares a score with a "
+                f"typed number, {typed.number:g}, in `{typed.text}`; let `autograder calibrate` "
+                "derive it and read it from hidden.py."
+            )
+            raise master.error(problem, test.cell.question, test.cell.number)
+
+
+def _line(test: MasterTest, line: int) -> int:
+    """Line of the cell of a ``line`` of the test's source."""
+    return len(test.cell.source.splitlines()) - len(test.source.splitlines()) + line
 
 
 def _check_rubrics(sources: Sources, master: Master) -> None:

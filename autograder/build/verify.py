@@ -49,6 +49,8 @@ class Row:
     expected: str
     got: str
     holds: bool
+    lost: tuple[str, ...] = ()
+    """Tests that the subject was asked and did not pass, as ``QUESTION TEST``"""
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,17 @@ def _check(
 
 def _row(claim: _Claim, verdict: Verdict | None) -> Row:
     wrong = _trouble(verdict) or claim.judge(verdict.questions if verdict else {})
-    return Row(claim.subject, claim.expected, wrong or claim.expected, not wrong)
+    got, lost = wrong or claim.expected, _caught(verdict.questions if verdict else {})
+    return Row(claim.subject, claim.expected, got, not wrong, lost)
+
+
+def _caught(found: dict[str, QuestionVerdict]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} {test.name}"
+        for name, question in found.items()
+        for test in question.tests
+        if test.status in CAUGHT
+    )
 
 
 def _trouble(verdict: Verdict | None) -> str:

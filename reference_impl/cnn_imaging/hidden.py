@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,11 @@ from reference_impl.cnn_imaging import dermsim
 from reference_impl.cnn_imaging.dermsim import Cohort
 from reference_impl.course_secret import seed, student_rng
 from reference_impl.secret import Secret
+from reference_impl.thresholds import Thresholds
 
 __all__ = [
     "AUC_STEPS",
-    "CANARY_RANGE",
+    "CANARY_MOST",
     "DICE_STEPS",
     "FLIPPED_AUC",
     "RETRAINED_AUC",
@@ -39,47 +41,24 @@ __all__ = [
     "warm",
 ]
 
-# All numbers below: `calibration.py`, 2026-11, torch 2.15 on one CPU thread, mean and standard
-# deviation (sd) over n runs, each a pair of a training seed and a course secret. A student's set
-# has the size of the sets measured here.
+_THRESHOLDS = Thresholds(Path(__file__).parent)
+# Derived from runs of the reference that `calibration.py` declares.
 
-AUC_STEPS = Secret((0.65, 0.70), "AUC that earns part of the credit, and all of it")
-"""AUC on :func:`classification_set` for part of the credit and for all of it.
+AUC_STEPS = _THRESHOLDS.steps("auc", "AUC that earns part of the credit, and all of it")
+"""AUC on :func:`classification_set` for part of the credit and for all of it."""
 
-Reference 0.768, sd 0.016, lowest 0.738 (10 seeds x 6 secrets); mean - 3.98 sd = 0.705.
-Logistic regression on colour statistics and dark area 0.584, sd 0.010, highest 0.598 (6 secrets).
-"""
+DICE_STEPS = _THRESHOLDS.steps("dice", "Dice that earns part of the credit, and all of it")
+"""Mean Dice on :func:`segmentation_set` for part of the credit and for all of it."""
 
-DICE_STEPS = Secret((0.88, 0.91), "Dice that earns part of the credit, and all of it")
-"""Mean Dice on :func:`segmentation_set` for part of the credit and for all of it.
+RETRAINED_AUC = _THRESHOLDS.full("retrained_auc", "AUC after training again, at least")
+"""AUC on ``retraining_set().evaluation`` after training on its true labels, at least."""
 
-Reference 0.933, sd 0.005, lowest 0.922 (5 seeds x 6 secrets); mean - 4.5 sd = 0.912. By tone, light
-to dark: 0.94, 0.94, 0.93, 0.92. Otsu's threshold 0.840, sd 0.010, highest 0.857 (6 secrets).
-"""
+FLIPPED_AUC = _THRESHOLDS.full("flipped_auc", "AUC after training on exchanged labels, at most")
+"""AUC by the true labels after training on flipped ones, at most."""
 
-RETRAINED_AUC = Secret(0.65, "AUC after training again, at least")
-"""AUC on ``retraining_set().evaluation`` after training on its true labels, at least.
-
-Reference 0.940, sd 0.011, lowest 0.920 (5 seeds x 3 secrets). Other honest recipes (3 seeds on one
-set): Adam 1e-3, batches of 64, 10 epochs, no augmentation 0.84 to 0.87; 5 epochs 0.83 to 0.87;
-Adam 1e-2 0.77 to 0.84. Ten epochs of plain SGD at 0.01 have hardly begun to learn: 0.61 to 0.71.
-Scores that know nothing of the labels: 0.5, sd 0.03.
-"""
-
-FLIPPED_AUC = Secret(0.35, "AUC after training on exchanged labels, at most")
-"""AUC by the true labels after training on flipped ones, at most.
-
-Reference 0.061, sd 0.007, highest 0.076 (5 seeds x 3 secrets). The other recipes: 0.11 to 0.23;
-0.11 to 0.21; 0.17 to 0.27; SGD 0.22 to 0.38.
-"""
-
-CANARY_RANGE = Secret((0.40, 0.60), "share of coin flips guessed right")
-"""Accuracy of :func:`nearest_neighbour_accuracy` on :func:`canary` if the split is by patient.
-
-With fractions (0.5, 0.25, 0.25): by patient 0.506, sd 0.025 (n = 60); by image 0.675, sd 0.019,
-lowest 0.630. With (0.7, 0.15, 0.15) and 300 patients: 0.507, sd 0.036; 0.732, sd 0.023 (n = 30), so
-average several coin flips there.
-"""
+CANARY_MOST = _THRESHOLDS.full("canary", "share of coin flips guessed right, at most")
+"""Mean accuracy of :func:`nearest_neighbour_accuracy` on twelve draws of :func:`canary`, at most,
+if the split is by patient and has its usual fractions."""
 
 _ONE_VIEW = (1.0, 0.0, 0.0, 0.0)
 _FOUR_VIEWS = (0.0, 0.0, 0.0, 1.0)

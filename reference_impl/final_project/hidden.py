@@ -25,7 +25,15 @@ import numpy.typing as npt
 from reference_impl.course_secret import course_rng, student_rng
 from reference_impl.secret import Secret
 
-__all__ = ["CANARY_RANGE", "CLAIM", "HeldBack", "canary_accuracy", "held_back", "warm"]
+__all__ = [
+    "CANARY_RANGE",
+    "CLAIM",
+    "EFFECT_MOST",
+    "HeldBack",
+    "canary_accuracy",
+    "held_back",
+    "warm",
+]
 
 CANARY_RANGE = Secret((0.42, 0.58), "share of coin flips guessed right")
 """Mean of :func:`canary_accuracy` if no group is in two parts.
@@ -42,6 +50,11 @@ CLAIM = Secret(
 Held back less claimed, over 60 honest splits by group: ridge regression on solubility -0.012, sd
 0.077, highest 0.110; claimed less held back: logistic regression on colours for derm -0.021, sd
 0.040, highest 0.084. Both bounds lie more than 3 sd above the mean.
+"""
+
+EFFECT_MOST = Secret(0.02, "how far a reported effect may be from the one in the answers")
+"""In the unit of the topic's answers. The effect is a mean over answers that everybody has, so that
+only rounding is allowed for: teams may report two decimals.
 """
 
 Array = npt.NDArray[Any]

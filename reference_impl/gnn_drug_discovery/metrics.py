@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 
 __all__ = [
     "Standardiser",
+    "capped_error",
     "concordance_index",
     "mae",
     "multitask_auc",
@@ -76,6 +77,21 @@ def mae(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
     """Mean absolute error, in the unit of ``y``; nan for no rows."""
     truth, guess = _pair(y, p)
     return float(np.mean(np.abs(truth - guess))) if len(truth) else float("nan")
+
+
+def capped_error(y: npt.ArrayLike, p: npt.ArrayLike, cap: float = 2.0) -> float:
+    """Mean absolute error, no error counting for more than ``cap``: ``mean_n min(|y - p|, cap)``.
+
+    In log10, a prediction that is wrong by a factor of a hundred is wrong; how far beyond says
+    little of a model and much of a few molecules.
+
+    Args:
+        y: Measurements [N].
+        p: Predictions [N], in their unit.
+        cap: The largest error that counts, in the same unit.
+    """
+    truth, guess = _pair(y, p)
+    return float(np.minimum(np.abs(truth - guess), cap).mean())
 
 
 def r2(y: npt.ArrayLike, p: npt.ArrayLike) -> float:

@@ -174,8 +174,8 @@ def evaluation(part: str = "test") -> tuple[Cohort, Array]:
     return Cohort(answers["y"], p, groups), answers["overtrained_logit"]
 
 
-def points_lost(card: Any, own: Mapping[str, Callable[..., Any]]) -> tuple[int, list[str]]:
-    """Deductions of the card of the supplied model, in points, and what they are for.
+def points_lost(card: Any, own: Mapping[str, Callable[..., Any]]) -> list[str]:
+    """What the card of the supplied model loses points for: one sentence for each point.
 
     Args:
         card: What was handed in.
@@ -185,8 +185,11 @@ def points_lost(card: Any, own: Mapping[str, Callable[..., Any]]) -> tuple[int, 
     validation, _ = evaluation("val")
     threshold = float(np.quantile(validation.p, 0.75))
     found = card_audit.deductions(card, data.y, data.p, threshold, data.groups, False, own)
-    points = sum(card_audit.DEDUCTIONS[kind] for kind, _ in found)
-    return points, [f"{kind}: {sentence}" for kind, sentence in found[:5]]
+    return [
+        f"{kind}: {sentence}"
+        for kind, sentence in found
+        for _ in range(card_audit.DEDUCTIONS[kind])
+    ]
 
 
 def warm() -> None:

@@ -80,8 +80,8 @@ def test_help_answers_without_importing_anything_heavy() -> None:
         f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     )
     commands = ([], ["grade"], ["report"], ["build"], ["verify"], ["export", "canvas"], ["demo"],
-                ["check"], ["course"], ["release"], ["export", "final"], ["project", "register"],
-                ["project", "exchange"])  # fmt: skip
+                ["check"], ["calibrate"], ["course"], ["release"], ["export", "final"],
+                ["project", "register"], ["project", "exchange"])  # fmt: skip
     for command in commands:
         done = subprocess.run(
             [sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True

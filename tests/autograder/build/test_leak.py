@@ -163,6 +163,24 @@ def test_course_secret_is_found(
     assert leak.what == "the course secret"
 
 
+def test_thresholds_are_found(project: Path, published: dict[str, bytes]) -> None:
+    stored = {"auc": {"steps": [0.65, 0.7053]}, "gain": {"steps": [-4.0812]}}
+    file = project / "reference_impl/sound/calibration.json"
+    file.write_text(json.dumps({"thresholds": stored, "runs": []}))
+    hidden = Hidden.of("sound", project)
+    leaks_ = found(
+        published,
+        hidden,
+        a__md=b"You need 0.7053.",
+        b__md=b"At most -4.0812",
+        c__csv=b"0.65,10.7053",
+    )
+    assert [(leak.file, leak.what) for leak in leaks_] == [
+        ("a.md", "a threshold of auc"), ("b.md", "a threshold of gain"),
+    ]  # fmt: skip
+    assert found(published, hidden, d__json=file.read_bytes())
+
+
 def test_lines_that_students_see_anyway_are_no_leak(
     published: dict[str, bytes], hidden: Hidden
 ) -> None:

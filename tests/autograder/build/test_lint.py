@@ -43,6 +43,7 @@ IN_THE_MASTER = [
     ("two_functions_in_test_cell", "q1", 10, "drop the rest"),
     ("two_questions_of_one_name", "q1", 13, "begins in cell 3"),
     ("two_tests_of_one_name", "q1", 10, "Two tests are named test_all_found"),
+    ("typed_threshold", "q1", 10, r"line 13 .* typed number, 0.8, in `share >= 0.8`"),
     ("unbalanced_marker", "q1", 6, "BEGIN SOLUTION without END SOLUTION"),
     ("unknown_config_key", "", None, "'file'"),
     ("unknown_question_key", "q1", 3, "'point'"),

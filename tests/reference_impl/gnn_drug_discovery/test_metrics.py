@@ -9,6 +9,7 @@ from sklearn import metrics as oracle
 
 from reference_impl.gnn_drug_discovery.metrics import (
     Standardiser,
+    capped_error,
     concordance_index,
     mae,
     multitask_auc,
@@ -145,3 +146,9 @@ def test_a_standardiser_must_be_fitted_on_something():
         Standardiser().transform([1.0])
     with pytest.raises(ValueError, match="no number"):
         Standardiser().fit([np.nan])
+
+
+def test_an_error_counts_up_to_the_cap():
+    assert capped_error([0.0, 0.0, 0.0], [1.0, -1.5, 9.0]) == pytest.approx(4.5 / 3)
+    assert capped_error([0.0, 0.0], [1.0, 9.0], cap=1.0) == 1.0
+    assert capped_error([1.0, 2.0], [1.5, 2.5]) == mae([1.0, 2.0], [1.5, 2.5])

@@ -1,0 +1,45 @@
+"""The committed thresholds follow from the committed runs, and none is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autograder.calibrate.derive import derived, quality
+from autograder.calibrate.ledger import Ledger
+from autograder.calibrate.pool import trials
+
+ROOT = Path(__file__).parents[2]
+NAMES = sorted(file.parent.name for file in ROOT.glob("reference_impl/*/calibration.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_threshold_follows_from_the_runs_and_is_clear_of_trivial_baselines(name: str) -> None:
+    found, ledger = trials(ROOT, name), Ledger.read(ROOT / "reference_impl" / name)
+    thresholds, refused = derived(found, ledger.runs)
+    assert refused == []
+    assert ledger.thresholds == thresholds, "run `autograder calibrate --seeds 0`"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hidden_reads_the_thresholds_that_were_derived(name: str) -> None:
+    import importlib
+
+    from reference_impl.secret import Secret
+
+    hidden = importlib.import_module(f"reference_impl.{name}.hidden")
+    stored = Ledger.read(ROOT / "reference_impl" / name).thresholds
+    values = [x.reveal() for x in vars(hidden).values() if isinstance(x, Secret)]
+    read = {step for value in values for step in (value if isinstance(value, tuple) else [value])}
+    assert read == {step for threshold in stored.values() for step in threshold.steps}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_correct_solution_hardly_ever_fails(name: str) -> None:
+    found, ledger = trials(ROOT, name), Ledger.read(ROOT / "reference_impl" / name)
+    for trial in found.values():
+        own = [run for run in ledger.runs if run.trial == trial.name]
+        for metric in trial.metrics:
+            known = quality(ledger.thresholds[metric.name], metric, trial, own)
+            assert known.failed <= 0.05 * known.honest, metric.name
