@@ -218,9 +218,10 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.session import Session
     from autograder.teams import read as read_teams
 
-    graded, students = Bundle(bundle), read(roster).students
+    graded = Bundle(bundle)
     if graded.manifest.ungraded:
         raise BundleError(_lab(graded.manifest.name))
+    students = read(roster).students
     if only:
         graded = graded.with_manifest(graded.manifest.only(_questions(only)))
     settings = _settings(project, rooms, retrain, limits, graded, risk, ledger)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -37,7 +38,7 @@ def test_without_an_address_there_is_no_badge_and_no_clone_line(offered: Path) -
     assert "colab" not in shown and "git clone" not in shown and "jupyter lab" in shown
 
 
-def test_milestones_and_labs_have_rows_of_their_own(offered: Path) -> None:
+def test_milestones_and_labs_have_rows_of_their_own(offered: Path, tmp_path: Path) -> None:
     text = (offered / "course.toml").read_text()
     text = text.replace('kind = "homework"\npoints = 6\nweight = 0.25\n', 'kind = "lab"\n')
     project = 'kind = "project"\npoints = 6\nweight = 1\n'
@@ -47,8 +48,11 @@ def test_milestones_and_labs_have_rows_of_their_own(offered: Path) -> None:
         "due = 2027-02-14T23:59:00Z\n"
         for q, points in (("q1", 3), ("q2", 2), ("q3", 1))
     )
+    mine = shutil.copytree(offered, tmp_path / "mine")
+    recipe = mine / "solutions" / "sound" / "assignment.toml"
+    recipe.write_text(f"ungraded = true\n{recipe.read_text()}")
     course = parse(text)
-    shown = readme(course, entries(course, offered))
+    shown = readme(course, entries(course, mine))
     assert "| lab | not graded |  | Sun 31 Jan" in shown
     assert "| ↳ Part \\| q1 | milestone | 3 | | Sun 14 Feb 2027, 23:59 (UTC) |" in shown
 

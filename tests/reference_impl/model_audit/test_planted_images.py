@@ -70,7 +70,7 @@ def test_a_pair_differs_in_its_edit_alone():
 
 
 def test_training_learns_what_goes_with_the_label():
-    arrays = planted_images.train("ruler", seed=5, lesions=128)
+    arrays = planted_images.train("ruler", seed=5, lesions=384)
     lesions = counterfactuals.single_views(60, np.random.default_rng(3), **planted_images.DRAWN)
     mean, _ = planted_images.measured(arrays, counterfactuals.pairs(lesions))["ruler"]
     assert mean > 0.2
