@@ -1,6 +1,5 @@
 """Objects that can be called in place of functions; dicts and lists of derived classes."""
 
-
 # %% q1
 from collections import OrderedDict, namedtuple
 
@@ -27,7 +26,9 @@ class LeakFinder:
     def __call__(self, df, target, index_time, dictionary):
         self.df, self.time, self.dictionary = df, index_time, dictionary
         self.y = df[target].to_numpy().astype(bool)
-        self.words = [n for n in df if df[n].dtype.kind not in "biuf" and len(set(df[n].dropna())) <= 50]
+        self.words = [
+            n for n in df if df[n].dtype.kind not in "biuf" and len(set(df[n].dropna())) <= 50
+        ]
         found = (
             Leak(name, next((r.reason for r in self.rules if r.applies(self, name)), None))
             for name in df
@@ -86,7 +87,11 @@ class LeakFinder:
             return False
         seen = values[known]
         different = len(set(seen.tolist())) == len(seen)
-        return different and all(v.is_integer() for v in seen.tolist()) and self.auc(values, known) >= 0.6
+        return (
+            different
+            and all(v.is_integer() for v in seen.tolist())
+            and self.auc(values, known) >= 0.6
+        )
 
     @rule("missing")
     def missing(self, name):
@@ -107,11 +112,15 @@ class Gap:
                 worst = min(worst or (value, low, high, row.group), (value, low, high, row.group))
         if best is None or best[3] == worst[3]:
             nothing = float("nan")
-            return OrderedDict(high=None, low=None, gap=nothing, lo=nothing, hi=nothing, claim=False)
+            return OrderedDict(
+                high=None, low=None, gap=nothing, lo=nothing, hi=nothing, claim=False
+            )
         a, b = best, worst
         lo = a[0] - b[0] - np.hypot(a[0] - a[1], b[2] - b[0])
         hi = a[0] - b[0] + np.hypot(a[2] - a[0], b[0] - b[1])
-        return OrderedDict(high=a[3], low=b[3], gap=a[0] - b[0], lo=lo, hi=hi, claim=np.bool_(lo > 0))
+        return OrderedDict(
+            high=a[3], low=b[3], gap=a[0] - b[0], lo=lo, hi=hi, claim=np.bool_(lo > 0)
+        )
 
 
 class Range:
@@ -231,7 +240,9 @@ class Cascade:
 
     @staticmethod
     def is_layer(module):
-        return hasattr(module, "reset_parameters") and any(p is not None for p in module._parameters.values())
+        return hasattr(module, "reset_parameters") and any(
+            p is not None for p in module._parameters.values()
+        )
 
     @staticmethod
     def ranked(maps):
@@ -254,7 +265,10 @@ class NetBenefit:
         t = np.asarray(t, float)
         if not np.all((0 <= t) & (t < 1)):
             raise ValueError("a threshold has to lie in [0, 1)")
-        count = np.vectorize(lambda label, one: np.sum((np.asarray(y) == label) & (np.asarray(p) >= one)), otypes=[float])
+        count = np.vectorize(
+            lambda label, one: np.sum((np.asarray(y) == label) & (np.asarray(p) >= one)),
+            otypes=[float],
+        )
         return (count(1, t) - count(0, t) * t / (1 - t)) / len(y)
 
 
@@ -357,9 +371,17 @@ facts = Facts(
         users="Students who read this card before they use it.",
         patients="Gravely ill adults of the SUPPORT study in the USA.",
     ),
-    out_of_scope=["Clinical use of whatever kind or extent.", "Children and patients who are not gravely ill."],
-    data=Facts(source="SUPPORT2 (Knaus et al. 1995), test part", years="1989/1994", simulated=False),
-    limitations=["Thirty-year-old data from five hospitals.", "Thirteen patients have no race on record."],
+    out_of_scope=[
+        "Clinical use of whatever kind or extent.",
+        "Children and patients who are not gravely ill.",
+    ],
+    data=Facts(
+        source="SUPPORT2 (Knaus et al. 1995), test part", years="1989/1994", simulated=False
+    ),
+    limitations=[
+        "Thirty-year-old data from five hospitals.",
+        "Thirteen patients have no race on record.",
+    ],
 )
 
 
@@ -387,7 +409,10 @@ class CardWriter:
 
     def calibration(self):
         null = np.asarray(ece_null(self.p))
-        return {"ece": self.number(ece(self.y, self.p)), "ece_null_95": self.number(np.quantile(null, 0.95))}
+        return {
+            "ece": self.number(ece(self.y, self.p)),
+            "ece_null_95": self.number(np.quantile(null, 0.95)),
+        }
 
     def subgroups(self):
         names = [f"{m}{e}" for m in ("auc", "tpr", "fpr") for e in ("", "_lo", "_hi")]

@@ -49,7 +49,14 @@ def tally(y, p, thr, times):
     pos, neg = ill.sum(axis=1), well.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.transpose(
-            [pos / (pos + neg), wins / (pos * neg), tp / pos, (pos - tp) / pos, fp / neg, tp / (tp + fp)]
+            [
+                pos / (pos + neg),
+                wins / (pos * neg),
+                tp / pos,
+                (pos - tp) / pos,
+                fp / neg,
+                tp / (tp + fp),
+            ]
         )
 
 
@@ -61,7 +68,14 @@ def gap(report, metric):
         if row["status"] == "ok" and row[metric] == row[metric]
     ]
     if len(keep) < 2:
-        return {"high": None, "low": None, "gap": np.nan, "lo": np.nan, "hi": np.nan, "claim": False}
+        return {
+            "high": None,
+            "low": None,
+            "gap": np.nan,
+            "lo": np.nan,
+            "hi": np.nan,
+            "claim": False,
+        }
     top, bottom = report.iloc[max(keep)[1]], report.iloc[min(keep)[1]]
     d = top[metric] - bottom[metric]
     down = complex(top[metric] - top[metric + "_lo"], bottom[metric + "_hi"] - bottom[metric])
@@ -98,7 +112,9 @@ def permutation_p(y, flagged, groups, metric="tpr", B=999, seed=0):
     size, hits = count(*zip(*kept))
     rng = np.random.default_rng(seed)
     drawn = rng.multivariate_hypergeometric(size, hits.sum(), size=B)
-    return float((1 + (np.ptp(drawn / size, axis=1) >= np.ptp(hits / size) - 1e-10).sum()) / (B + 1))
+    return float(
+        (1 + (np.ptp(drawn / size, axis=1) >= np.ptp(hits / size) - 1e-10).sum()) / (B + 1)
+    )
 
 
 # %% q4
@@ -192,7 +208,9 @@ def shortcut_report(predict, X, y, edits, margin=0.1, alpha=0.05):
         delta = sum(d) / n
         error = (sum((v - delta) ** 2 for v in d) / (n - 1) / n) ** 0.5
         half = -float(stats.t.ppf(alpha / 2, n - 1)) * error
-        mixed = [[pair[label] for pair, label in zip(zip(*order), y)] for order in ((off, on), (on, off))]
+        mixed = [
+            [pair[label] for pair, label in zip(zip(*order), y)] for order in ((off, on), (on, off))
+        ]
         out["edits"][name] = {
             "delta": delta, "lo": delta - half, "hi": delta + half,
             "flag": delta - half > margin or delta + half < -margin,
@@ -208,7 +226,9 @@ def net_benefit(y, p, t):
         if not 0 <= t < 1:
             raise ValueError(f"{t} is no threshold")
         y, acted = np.asarray(y), np.asarray(p) >= t
-        return (np.count_nonzero(acted & (y == 1)) - np.count_nonzero(acted & (y == 0)) * t / (1 - t)) / len(y)
+        return (
+            np.count_nonzero(acted & (y == 1)) - np.count_nonzero(acted & (y == 0)) * t / (1 - t)
+        ) / len(y)
     return np.array([net_benefit(y, p, one) for one in t])
 
 

@@ -1,6 +1,5 @@
 """One chart of the distance of all means together; windows over weeks; random numbers by Python."""
 
-
 # %% q3
 import random
 
@@ -8,15 +7,32 @@ import random
 def gap(report, metric):
     ok = report[report["status"].eq("ok") & np.isfinite(report[metric].astype(float))]
     if ok["group"].nunique() < 2:
-        return {"high": None, "low": None, "gap": np.nan, "lo": np.nan, "hi": np.nan, "claim": False}
+        return {
+            "high": None,
+            "low": None,
+            "gap": np.nan,
+            "lo": np.nan,
+            "hi": np.nan,
+            "claim": False,
+        }
     best = {}
     for _, a in ok.iterrows():
         for _, b in ok.iterrows():
             d = a[metric] - b[metric]
             if a["group"] != b["group"] and (not best or d > best["gap"]):
-                below = np.sqrt((a[metric] - a[f"{metric}_lo"]) ** 2 + (b[f"{metric}_hi"] - b[metric]) ** 2)
-                above = np.sqrt((a[f"{metric}_hi"] - a[metric]) ** 2 + (b[metric] - b[f"{metric}_lo"]) ** 2)
-                best = {"high": a["group"], "low": b["group"], "gap": d, "lo": d - below, "hi": d + above}
+                below = np.sqrt(
+                    (a[metric] - a[f"{metric}_lo"]) ** 2 + (b[f"{metric}_hi"] - b[metric]) ** 2
+                )
+                above = np.sqrt(
+                    (a[f"{metric}_hi"] - a[metric]) ** 2 + (b[metric] - b[f"{metric}_lo"]) ** 2
+                )
+                best = {
+                    "high": a["group"],
+                    "low": b["group"],
+                    "gap": d,
+                    "lo": d - below,
+                    "hi": d + above,
+                }
     return best | {"claim": best["lo"] > 0}
 
 
@@ -54,7 +70,9 @@ def integrated_gradients(model, x, x0, steps=64):
     total = torch.zeros_like(x)
     for some in parts.split(10):
         points = torch.cat([x0 + (x - x0) * part.to(x.dtype) for part in some])
-        value, slope = torch.autograd.functional.vjp(model, points, torch.ones(len(points), dtype=model(points[:1]).dtype))
+        value, slope = torch.autograd.functional.vjp(
+            model, points, torch.ones(len(points), dtype=model(points[:1]).dtype)
+        )
         total += slope.reshape(len(some), *x.shape).sum(dim=0)
     return (x - x0) * total / steps
 
@@ -100,7 +118,9 @@ class DriftMonitor:
             e = 0.8 * e + 0.2 * one
             heights.append((e**2).sum(axis=1))
         self.far = self.bound(np.array(heights), 2.6 * arl0)
-        steps = np.cumsum(np.concatenate([np.zeros((8, runs)), rng.standard_normal((days, runs))]), axis=0)
+        steps = np.cumsum(
+            np.concatenate([np.zeros((8, runs)), rng.standard_normal((days, runs))]), axis=0
+        )
         self.long = self.bound(np.abs(steps[8:] - steps[:-8]), 2.6 * arl0)
 
     @staticmethod

@@ -1,6 +1,5 @@
 """Page and Hinkley's test; Mann and Whitney's statistic; a model card without rounding."""
 
-
 # %% q1
 from scipy.stats import mannwhitneyu
 
@@ -35,11 +34,15 @@ def find_leaks(df, target, index_time, dictionary):
                 why = "future"
             elif a >= 0.98:
                 why = "copy"
-            elif not gone.any() and np.ptp(v) > 0 and any(
-                np.abs(v - average).max() <= 1e-6 for average in averages
+            elif (
+                not gone.any()
+                and np.ptp(v) > 0
+                and any(np.abs(v - average).max() <= 1e-6 for average in averages)
             ):
                 why = "encoding"
-            elif a >= 0.6 and len(np.unique(v[~gone])) == (~gone).sum() and not np.any(v[~gone] % 1):
+            elif (
+                a >= 0.6 and len(np.unique(v[~gone])) == (~gone).sum() and not np.any(v[~gone] % 1)
+            ):
                 why = "order"
         if why is None and abs(area(gone.astype(float), y) - 0.5) >= 0.25:
             why = "missing"
@@ -109,13 +112,17 @@ def saliency_sanity(model, explainer, x, seed=0):
         return torch.load(buffer, weights_only=False)
 
     def similarity(a, b):
-        rho = [stats.spearmanr(u.abs().flatten(), v.abs().flatten()).statistic for u, v in zip(a, b)]
+        rho = [
+            stats.spearmanr(u.abs().flatten(), v.abs().flatten()).statistic for u, v in zip(a, b)
+        ]
         return float(np.mean(np.nan_to_num(rho)))
 
     import warnings
 
     broken, reference = copy_of(model), explainer(model, x).detach()
-    names = [n for n, m in broken.named_modules() if m._parameters and hasattr(m, "reset_parameters")]
+    names = [
+        n for n, m in broken.named_modules() if m._parameters and hasattr(m, "reset_parameters")
+    ]
     found = {}
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -201,8 +208,13 @@ facts = dict(
         patients="Adults of the SUPPORT cohort, seen on study day 3.",
     ),
     out_of_scope=["Every decision in a hospital of today.", "Any use for triage of real patients."],
-    data=dict(source="SUPPORT2, 9,105 seriously ill patients", years="1989 to 1994", simulated=False),
-    limitations=["No external validation was done.", "Some groups have fewer than thirty patients."],
+    data=dict(
+        source="SUPPORT2, 9,105 seriously ill patients", years="1989 to 1994", simulated=False
+    ),
+    limitations=[
+        "No external validation was done.",
+        "Some groups have fewer than thirty patients.",
+    ],
 )
 
 

@@ -37,9 +37,7 @@ def find_leaks(df, target, index_time, dictionary):
                 "encoding": v.notna().all()
                 and v.nunique() > 1
                 and any(v.sub(m).abs().le(1e-6).all() for m in encoded.values()),
-                "order": tells[c] >= 0.6
-                and v.dropna().is_unique
-                and v.dropna().mod(1).eq(0).all(),
+                "order": tells[c] >= 0.6 and v.dropna().is_unique and v.dropna().mod(1).eq(0).all(),
             }
         checks["missing"] = gaps[c] >= 0.75
         verdict[c] = next((why for why, guilty in checks.items() if guilty), None)
@@ -86,7 +84,11 @@ def subgroup_report(y, p, groups, thr, B=200, seed=0, min_n=30, cluster=None):
                 sample = indexed.loc[drawn]
             samples.append(metrics(sample.reset_index(drop=True)))
         ends = pd.DataFrame(samples).quantile([0.025, 0.975])
-        ends = {f"{m}_{e}": v for e, row in zip(("lo", "hi"), ends.to_dict("records")) for m, v in row.items()}
+        ends = {
+            f"{m}_{e}": v
+            for e, row in zip(("lo", "hi"), ends.to_dict("records"))
+            for m, v in row.items()
+        }
         report.append(pd.Series(line | {"status": "ok"} | metrics(own) | ends))
     return pd.DataFrame(report, columns=REPORT_COLUMNS).reset_index(drop=True)
 
@@ -167,7 +169,13 @@ def fit_temperature(logits, y):
     def loss(s):
         return np.logaddexp(0, s[0] * z).mean() - s[0] * (y * z).mean()
 
-    found = minimize(loss, [1.0], bounds=[(1 / 50, 1 / 0.02)], method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-10})
+    found = minimize(
+        loss,
+        [1.0],
+        bounds=[(1 / 50, 1 / 0.02)],
+        method="L-BFGS-B",
+        options={"ftol": 1e-15, "gtol": 1e-10},
+    )
     return 1 / found.x[0]
 
 
@@ -200,7 +208,12 @@ def recalibrate_prevalence(p, pi0, pi1):
         if not 0 < pi < 1:
             raise ValueError(f"prevalence {pi}")
     with np.errstate(divide="ignore"):
-        odds = np.asarray(p, float) / (1 - np.asarray(p, float)) * (pi1 / (1 - pi1)) / (pi0 / (1 - pi0))
+        odds = (
+            np.asarray(p, float)
+            / (1 - np.asarray(p, float))
+            * (pi1 / (1 - pi1))
+            / (pi0 / (1 - pi0))
+        )
         return 1 / (1 + 1 / odds)
 
 
@@ -212,9 +225,19 @@ facts = {
         "users": "Course participants who study how audits are made.",
         "patients": "Patients as in SUPPORT2, on the third day of the study.",
     },
-    "out_of_scope": ["Decisions on treatment of whatever kind.", "Hospitals, years and diseases not in SUPPORT2."],
-    "data": {"source": "SUPPORT2, thirty per cent held out", "years": "1989-1994", "simulated": False},
-    "limitations": ["Eighteen Asian patients say nothing of Asian patients.", "One threshold was looked at."],
+    "out_of_scope": [
+        "Decisions on treatment of whatever kind.",
+        "Hospitals, years and diseases not in SUPPORT2.",
+    ],
+    "data": {
+        "source": "SUPPORT2, thirty per cent held out",
+        "years": "1989-1994",
+        "simulated": False,
+    },
+    "limitations": [
+        "Eighteen Asian patients say nothing of Asian patients.",
+        "One threshold was looked at.",
+    ],
 }
 
 
@@ -224,7 +247,9 @@ def model_card(y, p, threshold, groups, facts):
     whole = subgroup_report(y, p, pd.DataFrame({"all": ["a"] * len(y)}), threshold, B=1, min_n=1)
     report = subgroup_report(y, p, groups, threshold)
     widest = pd.Series(gap(report, "tpr")).drop(["high", "low"])
-    parts = whole.rename(columns={"prev": "prevalence"})[["n", "prevalence", "auc", "tpr", "fpr", "ppv"]]
+    parts = whole.rename(columns={"prev": "prevalence"})[
+        ["n", "prevalence", "auc", "tpr", "fpr", "ppv"]
+    ]
     parts["threshold"], parts["brier"] = threshold, brier_decomposition(y, p)["brier"]
     columns = report.columns[report.columns.str.match("group|n$|status|auc|tpr|fpr")]
     return {

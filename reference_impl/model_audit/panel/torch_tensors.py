@@ -200,9 +200,7 @@ def shortcut_report(predict, X, y, edits, margin=0.1, alpha=0.05):
         d = with_it - without
         sd, delta = torch.std_mean(d)
         lo, hi = ((delta + side * quantile * sd / n**0.5).item() for side in (-1, 1))
-        worst = min(
-            auc(torch.where(y, without, with_it)), auc(torch.where(y, with_it, without))
-        )
+        worst = min(auc(torch.where(y, without, with_it)), auc(torch.where(y, with_it, without)))
         found[name] = {"delta": delta.item(), "lo": lo, "hi": hi, "auc_against": worst}
         found[name]["flag"] = lo > margin or hi < -margin
     return {"auc": auc(ask(X)), "edits": found}
