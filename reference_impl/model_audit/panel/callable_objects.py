@@ -167,19 +167,17 @@ gap, equalised_odds_difference, permutation_p = Gap(), EqualisedOdds(), Permutat
 
 
 # %% q5
-class Effect(dict):
-    """Of one edit."""
-
-
 class Auditor:
     def __call__(self, predict, X, y, edits, margin=0.1, alpha=0.05):
         self.y = np.asarray(y, bool)
         if self.y.size < 2:
             raise ValueError("too few lesions")
         pairs = {name: [self.ask(predict, part) for part in pair] for name, pair in edits.items()}
-        return Effect(
+        return OrderedDict(
             auc=self.auc(self.ask(predict, X)),
-            edits=Effect((name, self.effect(*pair, margin, alpha)) for name, pair in pairs.items()),
+            edits=OrderedDict(
+                (name, self.effect(*pair, margin, alpha)) for name, pair in pairs.items()
+            ),
         )
 
     def ask(self, predict, images):
@@ -191,7 +189,7 @@ class Auditor:
         d = on - off
         lo, hi = d.mean() + stats.sem(d) * stats.t.ppf([alpha / 2, 1 - alpha / 2], d.size - 1)
         turned = np.where(self.y, off, on), np.where(self.y, on, off)
-        return Effect(
+        return OrderedDict(
             delta=d.mean(), lo=lo, hi=hi, flag=(lo > margin) | (hi < -margin),
             auc_against=min(map(self.auc, turned)),
         )  # fmt: skip
@@ -257,36 +255,6 @@ class Cascade:
 
 
 integrated_gradients, saliency_sanity = Path(), Cascade(0.5)
-
-
-# %% q7
-class NetBenefit:
-    def __call__(self, y, p, t):
-        t = np.asarray(t, float)
-        if not np.all((0 <= t) & (t < 1)):
-            raise ValueError("a threshold has to lie in [0, 1)")
-        count = np.vectorize(
-            lambda label, one: np.sum((np.asarray(y) == label) & (np.asarray(p) >= one)),
-            otypes=[float],
-        )
-        return (count(1, t) - count(0, t) * t / (1 - t)) / len(y)
-
-
-class Prevalence:
-    def __init__(self, value):
-        if value <= 0 or value >= 1:
-            raise ValueError(f"{value} is no prevalence")
-        self.odds = value / (1 - value)
-
-
-class Recalibration:
-    def __call__(self, p, pi0, pi1):
-        shift = Prevalence(pi1).odds / Prevalence(pi0).odds
-        p = np.asarray(p, float)
-        return p * shift / (1 + p * (shift - 1))
-
-
-net_benefit, recalibrate_prevalence = NetBenefit(), Recalibration()
 
 
 # %% q8

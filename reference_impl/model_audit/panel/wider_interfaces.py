@@ -5,7 +5,8 @@
 def find_leaks(
     df, target, index_time, dictionary, *, copy=0.98, order=0.60, missing=0.75, tolerance=1e-6
 ):
-    from sklearn.metrics import roc_curve, auc as area_under
+    from sklearn.metrics import auc as area_under
+    from sklearn.metrics import roc_curve
 
     y = df[target].to_numpy(int)
 
