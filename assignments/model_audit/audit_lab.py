@@ -12,12 +12,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from coursekit import needs, ready, use_course_style
 
 __all__ = [
-    "needs",
     "practice_table",
-    "ready",
     "show_bars",
     "show_curves",
     "show_forest",
@@ -25,7 +22,6 @@ __all__ = [
     "show_pairs",
     "show_reliability",
     "sigmoid",
-    "use_course_style",
 ]
 
 
@@ -142,7 +138,7 @@ def show_null(drawn: Mapping[str, Any], seen: Mapping[str, float], heading: str)
     for ax, (name, values) in zip(axes[0], drawn.items(), strict=True):
         ax.hist(np.asarray(values), bins=25, color="0.75")
         ax.axvline(np.quantile(values, 0.95), color="0.3", linewidth=0.9, linestyle=":")
-        ax.axvline(seen[name], color="tab:red")
+        ax.axvline(seen[name], color="tab:orange")
         ax.set_title(name, fontsize=8)
         ax.set(xlabel="ECE", yticks=[], xlim=(0, None))
     fig.suptitle(heading, fontsize=9)

@@ -66,10 +66,10 @@ DELAY_MOST = {
 }
 """Mean days from the change to the alarm, of 60 streams less those that alarmed before, at most.
 
-The reference, with 5 draws of reference period and streams each: covariate 1.4, highest 1.6; label
-4.0, highest 5.1; concept 10.3, highest 10.9, of which 10 days pass until outcomes are known. Who
+The reference, with 5 draws of reference period and streams each: covariate 1.3, highest 1.6; label
+3.8, highest 4.3; concept 11.1, highest 11.2, of which 10 days pass until outcomes are known. Who
 never alarms is delayed by 80 days, who alarms at random at the rate allowed by about 40; with some
-25 streams left the mean of such delays has a standard error of about 6 days, so the bounds lie more
+30 streams left the mean of such delays has a standard error of about 6 days, so the bounds lie more
 than 3 below. They are wide on purpose: a weekly window, or CUSUM charts, pass too.
 """
 

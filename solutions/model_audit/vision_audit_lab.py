@@ -37,7 +37,7 @@ DRAWN = {"prevalence": 0.5, "signs": 2.0}
 FAULTS = {"practice A": "ruler", "practice B": None, "practice C": "tone"}
 """The models to practise on, and what each depends on that it should not."""
 
-NAVY, ORANGE = "#1b3a5c", "#d9772b"
+BLUE, ORANGE = "tab:blue", "tab:orange"
 
 
 class Audit(NamedTuple):
@@ -122,7 +122,7 @@ def show_effects(reports: Mapping[str, Mapping[str, Any]], margin: float, headin
         axis.axvspan(-margin, margin, color="0.9")
         axis.axvline(0, color="0.7", lw=0.8)
         for height, found in enumerate(report["edits"].values()):
-            colour = ORANGE if found["flag"] else NAVY
+            colour = ORANGE if found["flag"] else BLUE
             axis.plot([found["lo"], found["hi"]], [height, height], color=colour, lw=2)
             axis.plot(found["delta"], height, "o", color=colour, ms=5)
         axis.set_yticks(range(len(report["edits"])), list(report["edits"]))
@@ -197,7 +197,7 @@ def show_charts(
     rng = np.random.default_rng(0)
     for height, (kind, alarms) in enumerate(found.items()):
         alarms = np.asarray(alarms)
-        colours = np.where(alarms < (days if kind == "none" else change), ORANGE, NAVY)
+        colours = np.where(alarms < (days if kind == "none" else change), ORANGE, BLUE)
         axis.scatter(alarms, height + rng.uniform(-0.25, 0.25, len(alarms)), s=9, c=colours)
     axis.axvline(change, color="0.4", lw=1)
     axis.axvline(change + delay, color="0.4", lw=1, ls=":")
