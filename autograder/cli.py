@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autograder.coursecommands import course, final, release
+from autograder.options import FILE as _FILE
+from autograder.options import FOLDER as _FOLDER
+from autograder.options import PROJECT as _PROJECT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,16 +27,11 @@ _TRY_OUT_REMARK = (
     "autograder: no course secret is set, so hidden data are drawn from the published try-out "
     "value; set AUTOGRADER_SECRET for real grades."
 )
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_FILE = click.Path(dir_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, path_type=Path)
 _RESULTS = click.option(
     "--results", "folder", type=_FOLDER, default=Path("grading"), show_default=True,
     help="Folder that `autograder grade --out` wrote.",
 )  # fmt: skip
-_PROJECT = click.option(
-    "--project", type=_FOLDER, default=Path(), help="The course repository; this folder by default."
-)
 
 
 class _Group(click.Group):
@@ -90,11 +90,11 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
     The solution gets everything, the blank notebook nothing, and every mutant loses the tests
     that must catch it and no point of any other question.
     """
-    from rich.console import Console
     from rich.table import Table
 
     from autograder.build.verify import Row
     from autograder.build.verify import verify as prove
+    from autograder.terminal import console
 
     def say(row: Row) -> None:
         click.echo(f"{'✓' if row.holds else '✗'} {name}: {row.subject}", err=True)
@@ -109,7 +109,7 @@ def verify(ctx: click.Context, names: tuple[str, ...], rooms: int | None, mutant
             table.add_column(column)
         for row in proof.rows:
             table.add_row(row.subject, row.expected, row.got, "✓ holds" if row.holds else "✗ FAILS")
-        _console(Console).print(table)
+        console().print(table)
         held = held and proof.holds
     ctx.exit(0 if held else FINDINGS)
 
@@ -377,8 +377,9 @@ def _print_summary(session: Session, verdicts: list[Verdict], as_json: bool) -> 
 
 
 def _print_examination(found: Examination) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from autograder.terminal import console
 
     table = Table(title="what rooms hold back on this machine", title_justify="left")
     for column in ("tried in a room", "held", "what came of it", "wall", "how to mend it"):
@@ -386,7 +387,7 @@ def _print_examination(found: Examination) -> None:
     for one in found.findings:
         mark = "✓ held" if one.held else "✗ FELL"
         table.add_row(one.what, mark, one.detail, one.wall, one.remedy)
-    _console(Console).print(table)
+    console().print(table)
     means = "control groups" if found.groups else "address space and watching; no control groups"
     click.echo(f"Memory of a room is limited by {means}.")
     if found.refusal:
@@ -427,20 +428,14 @@ def _export(graded: Graded, gradebook: Path, assignment: str, out: Path, *, dry_
             confirm_unsealed: bool) -> None:  # fmt: skip
     from autograder.canvas.export import changes, write
     from autograder.gradebook import read
+    from autograder.terminal import change_lines
     from autograder.text import one_line
 
     book = read(gradebook)
     plan = changes(book, assignment, graded.verdicts, graded.manifest,
                    confirm_unsealed=confirm_unsealed)  # fmt: skip
-    click.echo(
-        f"{one_line(plan.column.header)}: {len(plan.changed)} of {len(plan.rows)} grades change"
-    )
-    for row in plan.rows:
-        mark = "→" if row.changes else "="
-        name, before = one_line(row.student.name), one_line(row.before, 20) or "no grade"
-        click.echo(f"  {name:32} {before:>10} {mark} {row.after}")
-    for left in plan.left_out:
-        click.echo(f"  {one_line(left.name):32} left out: {left.reason}")
+    for line in change_lines(plan):
+        click.echo(line)
     for warning in plan.warnings:
         click.echo(f"  note: {one_line(warning, 4000)}", err=True)
     if not dry_run:
@@ -448,10 +443,9 @@ def _export(graded: Graded, gradebook: Path, assignment: str, out: Path, *, dry_
         click.echo(f"Written: {out}. Import it in Canvas: Grades → Import.")
 
 
-def _console(kind: Any) -> Any:
-    """A console that is not narrower than its tables when nobody looks at it."""
-    return kind() if sys.stdout.isatty() else kind(width=140)
-
+main.add_command(course)
+main.add_command(release)
+export.add_command(final)
 
 if __name__ == "__main__":
     main()

@@ -4,6 +4,8 @@
 
     AutograderError
     ├── BuildError        a master notebook or its assignment.toml is wrong
+    ├── CourseError       course.toml is wrong, or says something else than what is built
+    ├── ReleaseError      a release would show what is hidden, or overwrite what is not its own
     ├── IntakeError       submissions or a roster cannot be read
     ├── NotebookError     a student's file is not a notebook; the text is for the student
     ├── StoreError        the file of results is damaged, locked or of another version
@@ -45,6 +47,14 @@ class BuildError(AutograderError):
             place.append(f"cell {cell}")
         super().__init__(": ".join([", ".join(place), problem]) if place else problem)
         self.problem, self.notebook, self.question, self.cell = problem, notebook, question, cell
+
+
+class CourseError(AutograderError):
+    """The course file is wrong, or says something else than what is built."""
+
+
+class ReleaseError(AutograderError):
+    """A release would show what is hidden, or overwrite what is not its own."""
 
 
 class IntakeError(AutograderError):

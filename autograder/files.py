@@ -12,10 +12,10 @@ _PREFIX = "autograder-"
 _LOCK = ".lock"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write ``data`` to ``path`` through a temporary file beside it.
 
-    Only the file's owner may read it: it holds student records.
+    Unless ``mode`` says otherwise, only the file's owner may read it: it holds student records.
 
     Raises:
         OSError: if the folder cannot be made or written.
@@ -24,6 +24,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

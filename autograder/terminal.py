@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from autograder.course import Assignment, Course, FinalPolicy, Milestone, digits, moment
 from autograder.text import one_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from autograder.bundle import Manifest
+    from autograder.canvas.export import Changes
+    from autograder.canvas.final import Component, Final
     from autograder.model import Verdict
     from autograder.progress import Progress
+    from autograder.syllabus import Entry
 
 _EVERY_SECONDS = 10.0
 _MARKS = {"full": "✓", "partial": "◐", "zero": "○", "unreadable": "✗", "grader error": "!"}
@@ -84,6 +89,79 @@ def class_table(verdicts: Iterable[Verdict], manifest: Manifest) -> Table:
             escape(one_line(verdict.name)), *cells, score, escape(one_line(_remark(verdict)))
         )
     return table
+
+
+def change_lines(plan: Changes) -> Iterator[str]:
+    """What an import into Canvas changes, a line for each student, and who is left out."""
+    yield f"{one_line(plan.column.header)}: {len(plan.changed)} of {len(plan.rows)} grades change"
+    for row in plan.rows:
+        mark = "→" if row.changes else "="
+        name, before = one_line(row.student.name), one_line(row.before, 20) or "no grade"
+        yield f"  {name:32} {before:>10} {mark} {row.after}"
+    for left in plan.left_out:
+        yield f"  {one_line(left.name):32} left out: {one_line(left.reason, 4000)}"
+
+
+def console() -> Console:
+    """A console that is not narrower than its tables when nobody looks at it."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=140)
+
+
+def course_table(course: Course, entries: Sequence[Entry]) -> Table:
+    """Assignments and milestones: what they count, what they hold, when they are out and due."""
+    from rich.table import Table
+
+    table = Table(title=f"{course.title}, {course.term}", title_justify="left")
+    for name in ("assignment", "kind", "weight", "points", "by tests", "by people"):
+        table.add_column(name, justify="left" if name in {"assignment", "kind"} else "right")
+    table.add_column("release")
+    table.add_column("due")
+    for entry in entries:
+        plan = entry.plan
+        numbers = [plan.weight, plan.points, entry.automatic, entry.written]
+        cells = [digits(number) if plan.graded else "" for number in numbers]
+        table.add_row(f"{plan.name}: {entry.title}", plan.kind, *cells, moment(plan.release),
+                      _due(plan))  # fmt: skip
+        for part in plan.milestone:
+            name = f"  {part.question}: {part.title}"
+            table.add_row(name, "milestone", "", digits(part.points), "", "", "", _due(part))
+    return table
+
+
+def rubrics(entries: Sequence[Entry]) -> Iterator[str]:
+    """The criteria by which people judge written answers, a line each."""
+    for entry in entries:
+        for question in (one for one in entry.questions if one.written):
+            points = digits(question.points)
+            yield f"\n{entry.plan.name} {question.name}, {question.title}: {points} points"
+            for item in entry.rubric[question.name]:
+                yield f"  {item.points:g}  {item.text}"
+                yield from (f"       {level}" for level in item.levels)
+
+
+def final_lines(
+    finals: Sequence[Final], components: Sequence[Component], policy: FinalPolicy
+) -> Iterator[str]:
+    """Final grades with their rules, columns and arithmetic, and who lacks what."""
+    yield str(policy)
+    for one in components:
+        columns = ", ".join(one_line(column.header) for column in one.columns)
+        yield f"  {digits(one.weight):>6}  {one.name}: {columns}"
+    for final in finals:
+        total = "open" if final.total is None else digits(final.total)
+        yield f"  {one_line(final.row.student.name):32} {total:>6}  {final.arithmetic}"
+    lacking = [final for final in finals if final.remarks]
+    if lacking:
+        yield f"Not everything is graded for {len(lacking)} of {len(finals)} students:"
+    for final in lacking:
+        said = "; ".join(final.remarks)
+        yield f"  {one_line(final.row.student.name):32} {one_line(said, 4000)}"
+
+
+def _due(one: Assignment | Milestone) -> str:
+    return moment(one.due) if one.due else ""
 
 
 def _cell(verdict: Verdict, question: str) -> str:

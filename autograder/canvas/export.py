@@ -32,6 +32,12 @@ from autograder.model import Standing, Student, Verdict
 PLAIN = re.compile(r"[0-9]+(\.[0-9]{1,2})?")
 """What a grade must look like: anything else Canvas would convert, or clear the grade over it."""
 
+EXCUSED = {"EX", "EXCUSED"}
+"""What Canvas writes for somebody who is excused, and what it reads as that."""
+
+UNASSIGNED = "N/A"
+"""What Canvas writes where an assignment is not assigned to a student."""
+
 FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n\0]")
 """What a cell begins with that a spreadsheet may run."""
 
@@ -157,10 +163,24 @@ def write(gradebook: Gradebook, plan: Changes, path: Path) -> None:
 
 
 def find_column(gradebook: Gradebook, assignment: str) -> Column:
-    """Find the column of ``assignment``, by Canvas id, title or header.
+    """Find the column of ``assignment`` to be filled, by Canvas id, title or header.
 
     Raises:
         ExportError: if there is none, there are several, or Canvas would not import it.
+    """
+    found = named_column(gradebook, assignment)
+    if "read only" in found.points:
+        raise ExportError(
+            f"The column {found.header!r} is read only in Canvas; have it unlocked there."
+        )
+    return found
+
+
+def named_column(gradebook: Gradebook, assignment: str) -> Column:
+    """Find the column of ``assignment``, by Canvas id, title or header.
+
+    Raises:
+        ExportError: if there is none or there are several.
     """
     own = gradebook.header[gradebook.identity :]
     doubled = next((header for header in own if header and own.count(header) > 1), None)
@@ -173,10 +193,6 @@ def find_column(gradebook: Gradebook, assignment: str) -> Column:
              if assignment in {column.id, column.title, column.header}]  # fmt: skip
     if len(named) != 1:
         raise ExportError(_no_column(gradebook, assignment, len(named)))
-    if "read only" in named[0].points:
-        raise ExportError(
-            f"The column {named[0].header!r} is read only in Canvas; have it unlocked there."
-        )
     return named[0]
 
 
@@ -232,6 +248,15 @@ def _check_row(gradebook: Gradebook, row: Row, verdict: Verdict, renamed: set[st
             f"ID {verdict.student} is {row.student.name} in {gradebook.name} but was graded as "
             f"{verdict.name}; if that is one person, allow the new name, else export again."
         )
+    check_numbers(gradebook, row)
+
+
+def check_numbers(gradebook: Gradebook, row: Row) -> None:
+    """Check that Canvas would read the SIS cells of a row as they are.
+
+    Raises:
+        ExportError: if one is something that Canvas takes for a number and rewrites.
+    """
     identity = gradebook.header[: gradebook.identity]
     for header, cell in zip(identity, row.cells, strict=False):
         if header.startswith("SIS") and rewritten(cell) != cell:
@@ -248,14 +273,20 @@ def _fate(row: Row, column: Column, verdict: Verdict) -> Change | LeftOut:
         Standing.UNREADABLE: "no notebook could be read; look at it before giving a grade",
         Standing.GRADER_ERROR: "the grader failed on it; grade it again",
     }.get(verdict.status, "")
-    if before.upper() in {"EX", "EXCUSED"}:
-        reason = "is excused in Canvas, which a grade would undo"
-    elif before.upper() == "N/A":
-        reason = "the assignment is not assigned to this student in Canvas"
+    reason = untouchable(before) or reason
     if reason:
         return LeftOut(student=verdict.student, name=row.student.name, reason=reason)
     after = grade_text(verdict.score)
     return Change(student=row.student, before=before, after=after, line=row.line)
+
+
+def untouchable(cell: str) -> str:
+    """Why no grade may be written over a gradebook's cell, or ``""``."""
+    if cell.upper() in EXCUSED:
+        return "is excused in Canvas, which a grade would undo"
+    if cell.upper() == UNASSIGNED:
+        return "the assignment is not assigned to this student in Canvas"
+    return ""
 
 
 def _check_sealed(rows: Sequence[Change], verdicts: Sequence[Verdict]) -> None:
@@ -318,12 +349,12 @@ def _rendered(gradebook: Gradebook, plan: Changes) -> bytes:
         lines.append([*gradebook.points[: gradebook.identity], plan.column.points])
     for change in plan.rows:
         cells = by_line[change.line].cells[: gradebook.identity]
-        lines.append([*map(_as_text, cells), change.after])
+        lines.append([*map(as_text, cells), change.after])
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\n").writerows(lines)
     return out.getvalue().encode("utf-8")
 
 
-def _as_text(cell: str) -> str:
+def as_text(cell: str) -> str:
     """Keep a spreadsheet from running a cell; the ID, which is digits, stays a number."""
     return f"'{cell}" if FORMULA.match(cell) else cell

@@ -123,7 +123,8 @@ def _fit(
     scale = Standardiser().fit(y)
     model.target_mean.fill_(scale.mean)
     model.target_std.fill_(scale.std)
-    target = torch.as_tensor(scale.transform(y), dtype=torch.float32, device=_device(model))
+    where = model.target_mean.device
+    target = torch.as_tensor(scale.transform(y), dtype=torch.float32, device=where)
 
     steps = epochs * math.ceil(len(rows) / BATCH)
     optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -135,7 +136,7 @@ def _fit(
         model.train()
         losses = []
         for chosen in np.array_split(rng.permutation(len(rows)), math.ceil(len(rows) / BATCH)):
-            predicted = model(*_inputs([rows[row] for row in chosen], _device(model)))
+            predicted = model(*_inputs([rows[row] for row in chosen], where))
             loss = functional.mse_loss(predicted, target[torch.as_tensor(chosen)])
             optimiser.zero_grad()
             loss.backward()
@@ -151,11 +152,11 @@ def _fit(
 
 
 def _asked(model: Model, rows: list[Row], batch: int = 256) -> npt.NDArray[np.float64]:
-    was_training = model.training
+    was_training, where = model.training, model.target_mean.device
     model.eval()
     with torch.inference_mode():
         parts = [
-            model(*_inputs(rows[start : start + batch], _device(model))).double().cpu().numpy()
+            model(*_inputs(rows[start : start + batch], where)).double().cpu().numpy()
             for start in range(0, len(rows), batch)
         ]
     model.train(was_training)
@@ -183,7 +184,3 @@ def _paired(pairs: Sequence[tuple[str, str]]) -> list[Row]:
     proteins = torch.from_numpy(composition([sequence for _, sequence in pairs]))
     graphs = [graph for graph, _ in _rows([smiles for smiles, _ in pairs])]
     return list(zip(graphs, proteins, strict=True))
-
-
-def _device(model: torch.nn.Module) -> torch.device:
-    return next(model.parameters()).device

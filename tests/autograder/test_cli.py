@@ -80,7 +80,7 @@ def test_help_answers_without_importing_anything_heavy() -> None:
         f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
     )
     commands = ([], ["grade"], ["report"], ["build"], ["verify"], ["export", "canvas"], ["demo"],
-                ["check"])  # fmt: skip
+                ["check"], ["course"], ["release"], ["export", "final"])  # fmt: skip
     for command in commands:
         done = subprocess.run(
             [sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True

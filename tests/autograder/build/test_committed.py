@@ -22,5 +22,5 @@ def test_committed_assignment_is_what_a_build_makes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", names(ROOT))
-def test_committed_assignment_leaks_nothing(name: str) -> None:
-    assert leaks(ROOT / "assignments" / name, name, ROOT) == []
+def test_no_committed_assignment_shows_what_this_one_hides(name: str) -> None:
+    assert leaks(ROOT / "assignments", name, ROOT) == []
