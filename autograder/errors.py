@@ -10,6 +10,8 @@
     ├── NotebookError     a student's file is not a notebook; the text is for the student
     ├── StoreError        the file of results is damaged, locked or of another version
     ├── ExportError       a gradebook would be damaged by writing grades into it
+    ├── CanvasError       Canvas cannot be reached, refuses, or says what makes no sense
+    │   └── OutcomeUnknown    something was sent, and nobody can say whether it was done
     ├── BundleError       a bundle is missing, damaged or of another version
     ├── IsolationError    this machine cannot isolate rooms
     └── RoomError         a room failed through no fault of the student
@@ -91,6 +93,23 @@ class DamagedStoreError(StoreError):
 
 class ExportError(AutograderError):
     """A gradebook would be damaged by writing grades into it."""
+
+
+class CanvasError(AutograderError):
+    """Canvas cannot be reached, refuses, or says what makes no sense.
+
+    Args:
+        problem: What is wrong and what to do, one sentence.
+        status: The answer's HTTP status; 0 if there was none.
+    """
+
+    def __init__(self, problem: str, status: int = 0) -> None:
+        super().__init__(problem)
+        self.status = status
+
+
+class OutcomeUnknown(CanvasError):
+    """Something was sent to Canvas, and nobody can say whether it was done: read it back."""
 
 
 class BundleError(AutograderError):
