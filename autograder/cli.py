@@ -149,17 +149,19 @@ def calibrate(ctx: click.Context, /, names: tuple[str, ...], parts: str, pages: 
               **chosen: Any) -> None:  # fmt: skip
     """Train references many times and derive what their metrics must reach.
 
-    Runs are added to reference_impl/NAME/calibration.json one by one, and only missing ones are
-    made. Ctrl-C is safe. Exit status 1 if a threshold is refused.
+    Those of all assignments that declare trials, if no NAME is given. Runs are added to
+    reference_impl/NAME/calibration.json one by one, and only missing ones are made. Ctrl-C is
+    safe. Exit status 1 if a threshold is refused.
     """
     from autograder.calibrate import calibrate as run
+    from autograder.calibrate import declared
     from autograder.calibrate.report import write
     from autograder.terminal import RunBar
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
     refused = []
     trials = [part for part in parts.split(",") if part]
-    for name in _chosen(names, project):
+    for name in _chosen(names, project) if names else declared(project):
         try:
             with RunBar(name) as bar:
                 problems = run(project, name, parts=trials, heard=bar.show, **chosen)
@@ -170,7 +172,7 @@ def calibrate(ctx: click.Context, /, names: tuple[str, ...], parts: str, pages: 
             ctx.exit(130)
         refused += [f"{name}: {problem}" for problem in problems]
     if pages:
-        click.echo(f"Written: {write(project, _chosen((), project))}")
+        click.echo(f"Written: {write(project, declared(project))}")
     for problem in refused:
         click.echo(f"✗ {problem}", err=True)
     ctx.exit(FINDINGS if refused else 0)

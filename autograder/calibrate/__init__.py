@@ -19,11 +19,17 @@ from autograder.errors import BuildError
 if TYPE_CHECKING:
     from reference_impl.calibrating import Trial
 
-__all__ = ["calibrate", "missing", "stale"]
+__all__ = ["calibrate", "declared", "missing", "stale"]
 
 REFERENCE = "reference"
 LATER = 3
 """A seed of another recipe is run when so many times as many of the reference have been."""
+
+
+def declared(project: Path) -> list[str]:
+    """The assignments that declare trials."""
+    folders = sorted((project / "reference_impl").glob("*/calibration.py"))
+    return [file.parent.name for file in folders]
 
 
 def missing(

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import autograder.calibrate as calibrating
-from autograder.calibrate import calibrate, missing, stale
+from autograder.calibrate import calibrate, declared, missing, stale
 from autograder.calibrate.ledger import Ledger
 from autograder.calibrate.pool import Job, trials
 from autograder.cli import main
@@ -148,6 +148,12 @@ def test_the_reference_comes_first_and_other_recipes_are_spread_between(project:
 def test_a_part_that_is_not_there_is_named(project: Path) -> None:
     with pytest.raises(BuildError, match="no trial shaft; there are shift"):
         calibrate(project, "fake", seeds=1, honest=0, weak=0, parts=["shaft"])
+
+
+def test_only_assignments_with_trials_are_calibrated_unless_named(project: Path) -> None:
+    found = declared(project)
+    (project / "reference_impl" / "without").mkdir()
+    assert found and declared(project) == found
 
 
 def test_an_assignment_that_declares_no_trials_is_told_where(tmp_path: Path) -> None:
