@@ -43,13 +43,13 @@ def session(rooms: Any, taken: Intake, tmp_path: Path) -> Iterator[Session]:
 
 def completed(session: Session, settings: Settings) -> list[Verdict]:
     """All verdicts of a run; what is ours is told and graded again, as by the same command."""
-    for _ in range(3):
-        session.progress = Progress(len(session.intake.submissions))
-        verdicts = list(session.run(settings))
+    verdicts = list(session.run(settings))
+    for _ in range(2):
         ours = [one for one in verdicts if one.status is Standing.GRADER_ERROR]
-        if not ours:
-            break
-        print([(one.student, one.message, one.notes) for one in ours])
+        if ours:
+            print([(one.student, one.message, one.notes) for one in ours])
+            session.progress = Progress(len(session.intake.submissions))
+            verdicts = list(session.run(settings))
     return verdicts
 
 
@@ -59,11 +59,11 @@ def again(session: Session, **changes: Any) -> Session:
 
 
 def test_a_run_grades_and_keeps_everything(session: Session, settings: Settings) -> None:
+    first = session.progress
     found = {verdict.student: verdict.score for verdict in completed(session, settings)}
     assert found == {"0": 6, "1": 0, "2": 2, "3": 6, "9": 0}
-    progress = session.progress
-    assert (progress.total, progress.done + progress.cached) == (5, 5)
-    assert dict(progress.states) == {"full": 2, "zero": 1, "partial": 1, "unreadable": 1}
+    assert (first.total, first.done, first.cached) == (5, 5, 0)
+    assert dict(session.progress.states) == {"full": 2, "zero": 1, "partial": 1, "unreadable": 1}
     session.close()
     graded = load(session.out)
     assert {verdict.student: verdict.score for verdict in graded.verdicts} == found
