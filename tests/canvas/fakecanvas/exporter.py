@@ -128,8 +128,8 @@ def _totals(
                     continue
                 got += score or 0.0
                 possible += assignment.points_possible or 0.0
-            found.append((missing_is_zero, unposted, 100 * got / possible if possible else None))
-    return [_number(score, comma) for _, _, score in found]
+            found.append(_number(100 * got / possible if possible else None, comma))
+    return found
 
 
 def _number(value: object, comma: bool) -> str:

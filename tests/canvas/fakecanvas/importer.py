@@ -72,8 +72,6 @@ class Preview:
     """New content by custom column and student id."""
     overrides: dict[tuple[int, int | None, str], str] = field(default_factory=dict)
     """New text by student, grading period and kind (``score`` or ``status``)."""
-    unchanged_shown: bool = False
-    """Whether columns without a change were kept in, as they are beside unknown students."""
 
     @property
     def missing_students(self) -> list[SeenStudent]:
@@ -303,7 +301,6 @@ class _Reader:
     def _weeded(self, found: Preview) -> Preview:
         """Without the columns in which nothing changes, unless somebody is unknown."""
         if found.missing_students:
-            found.unchanged_shown = True
             return found
         kept = []
         for seen in found.assignments:
