@@ -38,7 +38,8 @@ solutions (its content) reaches. It is normal theory's; where the Shapiro-Wilk t
 no run of an honest recipe lies below it, and the content is an order statistic's. The most lenient
 of the honest recipes decides. *Beyond it by* is the distance of each threshold from the best
 trivial baseline in standard errors; below 3 it is refused. *False fails* are honest runs that miss
-full credit, and the upper 95 % confidence bound of their rate.
+full credit, and the upper 95 % confidence bound of their rate. *Power* is the part of the runs of
+weak recipes that miss full credit.
 """
 
 
@@ -70,7 +71,7 @@ def _assignment(
         rows.append(_threshold_row(metric, threshold, own, trial))
         recipes += _recipe_rows(metric, threshold, own, trial)
     header = ["metric", "runs", "mean", "sd", "bound", "asked for", "best trivial baseline",
-              "beyond it by", "false fails"]  # fmt: skip
+              "beyond it by", "false fails", "power"]  # fmt: skip
     parts.append(_table(header, rows))
     parts.append("Every recipe and simple method on the same hidden sets:\n")
     parts.append(
@@ -94,9 +95,9 @@ def _threshold_row(
     values = [run.metrics[metric.name] for run in runs if run.recipe == REFERENCE]
     start = [f"`{metric.name}`: {metric.what}", str(len(values)), *_spread(values)]
     if not metric.steps:
-        return [*start, "", "not graded", "", "", ""]
+        return [*start, "", "not graded", "", "", "", ""]
     if threshold is None:
-        return [*start, "none", "refused", "", "", ""]
+        return [*start, "none", "refused", "", "", "", ""]
     known = quality(threshold, metric, trial, runs)
     bound = f"{threshold.bound:.4g} ({threshold.rule}, content {threshold.content:.3g}; "
     return [
@@ -106,7 +107,13 @@ def _threshold_row(
         f"{threshold.baseline} {threshold.baseline_score:.4g}",
         ", ".join(f"{value:.1f}" for value in known.separation),
         f"{known.failed} of {known.honest} (≤ {100 * known.false_fail_at_most:.1f} %)",
+        _power(known, trial, runs),
     ]
+
+
+def _power(known: Quality, trial: Trial, runs: Sequence[Run]) -> str:
+    weak = sum(run.recipe in trial.weak for run in runs)
+    return f"{sum(known.missed.get(recipe, 0) for recipe in trial.weak)} of {weak}" if weak else ""
 
 
 def _spread(values: Sequence[float]) -> list[str]:

@@ -76,7 +76,12 @@ def test_the_page_tells_where_each_threshold_comes_from(
         if "| 30 | 0.8 | 0.01 |" in line and "bound" not in line and "colours" in line
     ]
     full = thresholds["auc"].steps[-1]
-    for told in ("normal, content 0.99", f"{full:.4g}", "colours 0.6", "0 of 30 (≤ 9.5 %)"):
+    for told in (
+        "normal, content 0.99",
+        f"{full:.4g}",
+        "colours 0.6",
+        "0 of 30 (≤ 9.5 %) | 5 of 5 |",
+    ):
         assert told in row
     assert "35 runs on cpu (torch 2, numpy 2)" in page and "35 of them of another source" in page
     assert "| `auc` | one epoch | weak | 5 | 0.62 | 0 | 5 of 5 |" in page
