@@ -217,7 +217,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.gradebook import read
     from autograder.intake import intake
     from autograder.secret import course_secret
-    from autograder.session import Session
+    from autograder.session import Session, check_ledger
     from autograder.teams import read as read_teams
 
     graded = Bundle(bundle)
@@ -227,6 +227,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     if only:
         graded = graded.with_manifest(graded.manifest.only(_questions(only)))
     settings = _settings(project, rooms, retrain, limits, graded, risk, ledger)
+    check_ledger(graded.manifest, settings)
     groups = read_teams(teams, students) if teams else []
     taken = intake(submissions, students, graded.manifest, groups)
     if course_secret(project).try_out:

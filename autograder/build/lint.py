@@ -149,7 +149,7 @@ def _check_point_sum(
 
 
 def _check_ungraded(sources: Sources, master: Master) -> None:
-    for key in ("expected_files", "feedback", "rubric", "requires", "checkpoint"):
+    for key in ("expected_files", "feedback", "rubric", "requires", "ledger", "checkpoint"):
         if getattr(sources.recipe, key):
             raise sources.error(f"{key}: {LAB}; nothing of it is handed in.")
     for question in master.questions:
@@ -197,6 +197,9 @@ def _check_rubrics(sources: Sources, master: Master) -> None:
 
 def _check_requires(sources: Sources, master: Master, tests: dict[str, list[MasterTest]]) -> None:
     order = [question.name for question in master.questions if not question.written]
+    for name in sources.recipe.ledger:
+        if name not in order:
+            raise sources.error(f"ledger: the master has no autograded question {name}.")
     for name, wanted in sources.recipe.requires.items():
         for other in [name, *wanted]:
             if other not in order:

@@ -40,6 +40,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rubric: dict[str, list[Criterion]] = {}
     requires: dict[str, list[str]] = {}
     """The questions that a question builds on."""
+    ledger: list[str] = []
+    """The questions that are not graded without a project's ledger."""
     checkpoint: dict[str, CheckpointTable] = {}
     """What tests that rest on an expected file earn if it was not handed in, by its name."""
     given: list[str] = []

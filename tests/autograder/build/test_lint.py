@@ -102,6 +102,21 @@ def test_what_a_question_builds_on_is_an_earlier_question(
     assert raised.value.notebook == "solutions/sound/assignment.toml"
 
 
+@pytest.mark.parametrize("name", ["q2", "q9"])
+def test_what_needs_the_ledger_is_a_question_with_tests(project: Path, name: str) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f'ledger = ["{name}"]\n{recipe.read_text()}')
+    with pytest.raises(BuildError, match=f"ledger: the master has no autograded question {name}"):
+        compose("sound", project)
+
+
+def test_the_manifest_says_what_needs_the_ledger(project: Path) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f'ledger = ["q3"]\n{recipe.read_text()}')
+    manifest = compose("sound", project).manifest
+    assert [one.name for one in manifest.questions if one.ledger] == ["q3"]
+
+
 def test_what_is_built_on_has_a_public_test(project: Path) -> None:
     master = project / "solutions/sound/sound.ipynb"
     notebook = json.loads(master.read_text())
@@ -162,7 +177,14 @@ def build_on(project: Path, requires: str) -> None:
 
 
 def test_every_faulty_fixture_is_tried(masters: Path) -> None:
-    sound = {"answer_given_away", "fenced_cells", "solution_exits", "solution_fails", "sound"}
+    sound = {
+        "answer_given_away",
+        "fenced_cells",
+        "lab",
+        "solution_exits",
+        "solution_fails",
+        "sound",
+    }
     leaking = {"answer_in_public_module", "hidden_test_named_in_text"}
     tried = {row[0] for row in IN_THE_MASTER} | {row[0] for row in IN_THE_RECIPE}
     assert {folder.name for folder in (masters / "solutions").iterdir()} == tried | sound | leaking
@@ -237,6 +259,7 @@ def test_a_lab_has_no_written_question(project: Path) -> None:
         ("feedback", '[feedback]\nhidden = "visible"'),
         ("rubric", '[[rubric.q1]]\ntext = "Says how"\npoints = 0'),
         ("requires", '[requires]\nq1 = ["q1"]'),
+        ("ledger", 'ledger = ["q1"]'),
         ("checkpoint", '[checkpoint."x"]\nquestion = "q1"\ntests = ["t"]\ncredit = 0'),
     ],
 )
