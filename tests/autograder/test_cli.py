@@ -358,6 +358,18 @@ def test_check_says_what_students_are_told(tmp_path: Path) -> None:
     assert CliRunner().invoke(cli.main, ["check", str(file), *named]).output == done.output
 
 
+def test_check_looks_at_one_milestone(tmp_path: Path) -> None:
+    folder = PROJECT / "assignments" / "final_project"
+    file = tmp_path / "x.zip"
+    notebook = (folder / "final_project.ipynb").read_bytes()
+    file.write_bytes(zip_bytes({"final_project.ipynb": notebook}))
+    named = ["check", str(file), "--project", str(PROJECT), "--milestone"]
+    done = CliRunner().invoke(cli.main, [*named, "p2"])
+    said = examine(file, load_assignment(folder), milestone="p2")
+    assert done.output == f"{said}\n" and "results.json is missing" in done.output
+    assert "it has p0, p1" in CliRunner().invoke(cli.main, [*named, "p9"]).output
+
+
 def test_check_asks_which_assignment_is_meant(tmp_path: Path) -> None:
     file = tmp_path / "x.zip"
     file.write_bytes(zip_bytes({"x.ipynb": b""}))

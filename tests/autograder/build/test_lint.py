@@ -102,6 +102,24 @@ def test_what_a_question_builds_on_is_an_earlier_question(
     assert raised.value.notebook == "solutions/sound/assignment.toml"
 
 
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ('questions = ["q9"]', "the master has no question q9"),
+        ('questions = ["q1"]\nfiles = ["x"]', "x is not among expected_files"),
+        ('questions = ["q1"]\noptional = ["x"]', "x is not among expected_files"),
+        ('questions = ["q1"]\nneeds = ["x"]', "x is not among expected_files"),
+    ],
+)
+def test_a_milestone_consists_of_questions_and_expected_files(
+    project: Path, table: str, text: str
+) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f"{recipe.read_text()}\n[milestone.m1]\n{table}\n")
+    with pytest.raises(BuildError, match=f"milestone.m1: {text}"):
+        compose("sound", project)
+
+
 @pytest.mark.parametrize("name", ["q2", "q9"])
 def test_what_needs_the_ledger_is_a_question_with_tests(project: Path, name: str) -> None:
     recipe = project / "solutions/sound/assignment.toml"
@@ -260,6 +278,7 @@ def test_a_lab_has_no_written_question(project: Path) -> None:
         ("rubric", '[[rubric.q1]]\ntext = "Says how"\npoints = 0'),
         ("requires", '[requires]\nq1 = ["q1"]'),
         ("ledger", 'ledger = ["q1"]'),
+        ("milestone", '[milestone.m1]\nquestions = ["q1"]'),
         ("checkpoint", '[checkpoint."x"]\nquestion = "q1"\ntests = ["t"]\ncredit = 0'),
     ],
 )
