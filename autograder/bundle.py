@@ -61,6 +61,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     all_or_nothing: bool = False
     requires: list[str] = []
     """Earlier questions without which its hidden tests mean nothing; see :func:`lacking`."""
+    ledger: bool = False
+    """Only a project's ledger tells what its answers are compared with."""
     tests: list[TestEntry] = []
     rubric: list[RubricItem] = []
     prompt: str = ""

@@ -217,7 +217,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.gradebook import read
     from autograder.intake import intake
     from autograder.secret import course_secret
-    from autograder.session import Session
+    from autograder.session import Session, check_ledger
     from autograder.teams import read as read_teams
 
     graded = Bundle(bundle)
@@ -227,6 +227,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     if only:
         graded = graded.with_manifest(graded.manifest.only(_questions(only)))
     settings = _settings(project, rooms, retrain, limits, graded, risk, ledger)
+    check_ledger(graded.manifest, settings)
     groups = read_teams(teams, students) if teams else []
     taken = intake(submissions, students, graded.manifest, groups)
     if course_secret(project).try_out:
@@ -265,9 +266,11 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 @click.argument("file", type=_EXISTING)
 @click.option("--assignment", "name", metavar="NAME",
               help="Of which assignment it is, where its notebook does not tell.")  # fmt: skip
+@click.option("--milestone", metavar="NAME", help="Of a project: what this one needs, e.g. p2.")
 @_PROJECT
 @click.pass_context
-def check(ctx: click.Context, file: Path, name: str | None, project: Path) -> None:
+def check(ctx: click.Context, file: Path, name: str | None, milestone: str | None,
+          project: Path) -> None:  # fmt: skip
     """Say of one hand-in what `python handin.py FILE` says to students; nothing is run.
 
     Exit status 1 if something in it would cost points by accident.
@@ -276,7 +279,7 @@ def check(ctx: click.Context, file: Path, name: str | None, project: Path) -> No
 
     try:
         folder = project / "assignments" / (name or _assignment_of(file, project))
-        report = examine(file, load_assignment(folder))
+        report = examine(file, load_assignment(folder), milestone=milestone)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     click.echo(str(report))

@@ -19,6 +19,7 @@ from autograder.engine import Engine, Settings
 from autograder.errors import StoreError
 from autograder.files import write_atomically
 from autograder.intake import Intake
+from autograder.ledger import LedgerError
 from autograder.model import Outcome, Standing, Submission, Verdict
 from autograder.progress import Progress
 from autograder.salvage import opened
@@ -55,9 +56,11 @@ class Session:
         Interrupting it loses nothing that was yielded; running it again continues.
 
         Raises:
+            LedgerError: as :func:`check_ledger`.
             IsolationError: if this machine cannot isolate rooms.
             RoomError: if the warm processes could not be prepared.
         """
+        check_ledger(self.bundle.manifest, settings)
         with Engine(self.bundle, settings) as engine:
             left: list[Submission] = []
             for submission in self.intake.submissions:
@@ -94,6 +97,21 @@ class Session:
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
+
+
+def check_ledger(manifest: Manifest, settings: Settings) -> None:
+    """Refuse to grade by something else what only a project's ledger can tell.
+
+    Raises:
+        LedgerError: if a question needs the ledger and there is none, or nothing in it.
+    """
+    names = [question.name for question in manifest.autograded if question.ledger]
+    if names and not settings.ledger:
+        raise LedgerError(
+            f"Only the project's ledger tells how {', '.join(names)} of {manifest.name} is to be "
+            "graded, and there is none: name it with --ledger, or grade other questions with "
+            "--only."
+        )
 
 
 @dataclass(frozen=True)

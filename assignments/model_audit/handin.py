@@ -1,9 +1,10 @@
-"""Looks at a hand-in before it is handed in: ``python handin.py FILE``.
+"""Looks at a hand-in before it is handed in: ``python handin.py FILE [--milestone NAME]``.
 
 ``FILE`` is the zip that the notebook's last cell makes, or the notebook itself. Nothing in it is
-run. What is said to be fine may still fail hidden checks; what is said to be wrong would cost
-points. Exit status: 0 if nothing was found that would cost points, 1 if something was, 2 if there
-is nothing to look at.
+run. Of a project that is handed in again and again, what one milestone needs is asked for: the one
+that is named, or else the last one of which something is there. What is said to be fine may still
+fail hidden checks; what is said to be wrong would cost points. Exit status: 0 if nothing was found
+that would cost points, 1 if something was, 2 if there is nothing to look at.
 
 This file is published beside every student notebook, with ``assignment.json``, which says what the
 assignment asks for. It needs nothing but Python, numpy and safetensors.
@@ -117,7 +118,7 @@ def present(names: Sequence[str]) -> list[str]:
     return [name for name in names if Path(name).is_file()]
 
 
-def check(path: str | Path | None = None) -> None:
+def check(path: str | Path | None = None, milestone: str | None = None) -> None:
     """Print what can be said of a hand-in: of the newest exported zip here, if none is named."""
     here = Path(__file__).parent
     if not (here / ASSIGNMENT).is_file():  # where it is graded
@@ -129,7 +130,7 @@ def check(path: str | Path | None = None) -> None:
         if file is None:
             print("There is no exported zip here, so there is nothing to check.")
         else:
-            print(examine(file, assignment, time.time()))
+            print(examine(file, assignment, time.time(), milestone))
     except ValueError as error:
         print(error)
 
@@ -137,11 +138,17 @@ def check(path: str | Path | None = None) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; returns the exit status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    milestone = None
+    if "--milestone" in given[:-1]:
+        option = given.index("--milestone")
+        milestone = given[option + 1]
+        del given[option : option + 2]
     if len(given) != 1 or given[0].startswith("-"):
         print((__doc__ or "").partition("\n\n")[0], "FILE is the exported zip or the notebook.")
         return 2
     try:
-        report = examine(Path(given[0]), load_assignment(Path(__file__).parent))
+        assignment = load_assignment(Path(__file__).parent)
+        report = examine(Path(given[0]), assignment, milestone=milestone)
     except ValueError as error:
         print(error)
         return 2
@@ -160,7 +167,12 @@ def contents(path: Path) -> list[str]:
     return list(_files(path))
 
 
-def examine(path: Path, assignment: dict[str, Any], now: float | None = None) -> Report:
+def examine(
+    path: Path,
+    assignment: dict[str, Any],
+    now: float | None = None,
+    milestone: str | None = None,
+) -> Report:
     """Look at a hand-in.
 
     Args:
@@ -168,16 +180,23 @@ def examine(path: Path, assignment: dict[str, Any], now: float | None = None) ->
         assignment: What ``assignment.json`` holds.
         now: Seconds since the epoch if this is right after an export: then it is asked whether
             the notebook was saved before.
+        milestone: For which one it is, if the assignment has any; found out if not given.
 
     Raises:
-        ValueError: if there is no such file, or neither a zip nor a notebook can be read from it.
+        ValueError: if there is no such file, or neither a zip nor a notebook can be read from it,
+            or no such milestone.
     """
     report = Report(f"{path.name}, for {assignment['title']!r} ({assignment['name']})")
-    files = _files(path)
+    files = _files(path, [wanted["name"] for wanted in assignment["files"]])
     name = _choose(report, files, assignment)
     notebook = _notebook(report, name, files, assignment) if name else None
+    due = _due(report, notebook, files, assignment, milestone)
     if notebook is not None:
         _check_saved(report, files[name].saved, now)
+        if due:
+            _check_needs(report, notebook, assignment, due)
+    assignment = _narrowed(assignment, due, files) if due else assignment
+    if notebook is not None:
         _check_notebook(report, notebook, assignment)
     missing = _check_weights(report, path, files, assignment)
     _check_size(report, path)
@@ -194,11 +213,96 @@ class _File:
     read: Callable[[], bytes]
 
 
-def _files(path: Path) -> dict[str, _File]:
+def _due(
+    report: Report,
+    notebook: dict[str, Any] | None,
+    files: Iterable[str],
+    assignment: dict[str, Any],
+    wanted: str | None,
+) -> dict[str, Any] | None:
+    """The milestone that the hand-in is for, of an assignment that has any."""
+    milestones = {one["name"]: one for one in assignment.get("milestones", [])}
+    if wanted is not None and wanted not in milestones:
+        known = f"it has {', '.join(milestones)}" if milestones else "it has none"
+        raise ValueError(f"{assignment['title']!r} has no milestone {wanted!r}; {known}.")
+    if not milestones:
+        return None
+    if wanted is not None:
+        report.add("ok", f"Looked at as milestone {wanted}, {_asked(milestones[wanted])}.")
+        return milestones[wanted]
+    begun = [one for one in milestones.values() if _is_begun(one, notebook, files, assignment)]
+    due = begun[-1] if begun else next(iter(milestones.values()))
+    report.add(
+        "note",
+        f"Looked at as milestone {due['name']}, {_asked(due)}: it is the "
+        f"{'last of which something is there' if begun else 'first'}. If you hand in another one, "
+        "say so: python handin.py FILE --milestone NAME.",
+    )
+    return due
+
+
+def _asked(milestone: dict[str, Any]) -> str:
+    """What files a milestone is about."""
+    earlier = f", beside {_named(milestone['needs'])} of earlier ones" if milestone["needs"] else ""
+    return f"which needs {_named(milestone['files'])}{earlier}"
+
+
+def _is_begun(
+    milestone: dict[str, Any],
+    notebook: dict[str, Any] | None,
+    files: Iterable[str],
+    assignment: dict[str, Any],
+) -> bool:
+    if set(milestone["files"]) & set(files):
+        return True
+    if notebook is None:
+        return False
+    answers = _Answers(notebook)
+    return any(
+        not _problem(question, notebook, answers, broken=False)
+        for question in assignment["questions"]
+        if question["name"] in milestone["questions"]
+    )
+
+
+def _check_needs(
+    report: Report, notebook: dict[str, Any], assignment: dict[str, Any], due: dict[str, Any]
+) -> None:
+    """What earlier milestones have left as handed out, and this one is checked against."""
+    answers, needed = _Answers(notebook), {Path(name).stem for name in due["needs"]}
+    for question in assignment["questions"]:
+        same = [name for name, body in question["stubs"].items() if answers.is_stub(name, body)]
+        left = [name for name in same if name in needed]
+        if left and question["name"] not in due["questions"]:
+            report.add(
+                "fix",
+                f"Question {question['name']}, of an earlier milestone: {_named(left)} "
+                f"{'is' if len(left) == 1 else 'are'} still as handed out, and {due['name']} is "
+                "checked against it.",
+            )
+
+
+def _narrowed(
+    assignment: dict[str, Any], due: dict[str, Any], files: Iterable[str]
+) -> dict[str, Any]:
+    """The assignment as if it ended with this milestone, and nothing else were asked."""
+    optional = {Path(name).stem for name in due["optional"]}
+    wanted = {*due["files"], *due["needs"], *(set(due["optional"]) & set(files))}
+    questions = [
+        {**one, "stubs": {name: b for name, b in one["stubs"].items() if name not in optional}}
+        for one in assignment["questions"]
+        if one["name"] in due["questions"]
+    ]
+    expected = [{**one, "due": due["name"]} for one in assignment["files"] if one["name"] in wanted]
+    return {**assignment, "questions": questions, "files": expected}
+
+
+def _files(path: Path, wanted: Iterable[str] = ()) -> dict[str, _File]:
     if not path.is_file():
         raise ValueError(f"{path} does not exist; export the notebook, and name the zip it makes.")
     if path.suffix.lower() == ".ipynb":
-        beside = [one for one in path.parent.glob("*.safetensors") if one.is_file()]
+        named = [path.parent / name for name in wanted]
+        beside = [one for one in {*path.parent.glob("*.safetensors"), *named} if one.is_file()]
         return {
             one.name: _File(one.stat().st_size, one.stat().st_mtime, one.read_bytes)
             for one in [path, *beside]
@@ -370,8 +474,12 @@ def _check_notebook(report: Report, notebook: dict[str, Any], assignment: dict[s
         )
     else:
         total = sum(q["check"] for q in assignment["questions"])
-        report.add("ok", f"All {total} check cells are there.")
+        report.add("ok", f"{_all(total, 'check cell', 'is', 'are')} there.")
     _check_answers(report, notebook, assignment, broken)
+
+
+def _all(count: int, thing: str, one: str, more: str) -> str:
+    return f"The {thing} {one}" if count == 1 else f"All {count} {thing}s {more}"
 
 
 def _cells(names: Sequence[str]) -> str:
@@ -471,17 +579,23 @@ def _check_answers(
     answers = _Answers(notebook)
     empty = []
     for question in assignment["questions"]:
-        problem = (
-            _written_problem(question, notebook)
-            if question["written"]
-            else answers.problem(question, broken)
-        )
+        problem = _problem(question, notebook, answers, broken)
         if problem:
             empty.append(question["name"])
             report.add("fix", f"Question {question['name']} ({_points(question['points'])}): "
                               f"{problem}")  # fmt: skip
     if not empty:
-        report.add("ok", f"All {len(assignment['questions'])} questions have an answer.")
+        count = len(assignment["questions"])
+        report.add("ok", f"{_all(count, 'question', 'has', 'have')} an answer.")
+
+
+def _problem(
+    question: dict[str, Any], notebook: dict[str, Any], answers: _Answers, broken: bool
+) -> str:
+    """What is not answered of a question, or ``""``."""
+    if question["written"]:
+        return _written_problem(question, notebook)
+    return answers.problem(question, broken)
 
 
 class _Answers:
@@ -499,7 +613,7 @@ class _Answers:
 
     def problem(self, question: dict[str, Any], broken: bool) -> str:
         """What is not answered of a question with tests, or ``""``."""
-        same = [name for name, body in question["stubs"].items() if self._is_stub(name, body)]
+        same = [name for name, body in question["stubs"].items() if self.is_stub(name, body)]
         gone = [
             name
             for name in question["stubs"]
@@ -518,7 +632,8 @@ class _Answers:
             said.append(f"{_named(gone)} {'is' if len(gone) == 1 else 'are'} not there any more")
         return f"{', and '.join(said)}; what is not answered earns nothing."
 
-    def _is_stub(self, name: str, body: str) -> bool:
+    def is_stub(self, name: str, body: str) -> bool:
+        """Whether ``name`` is defined, as it was handed out."""
         return name in self.bodies and self.bodies[name] == normalised(body)
 
 
@@ -631,7 +746,7 @@ def _check_weights(
         name = wanted["name"]
         if name not in files:
             problem = f"{name} is missing"
-            if _is_weights(wanted):
+            if _is_weights(wanted) and "due" not in wanted:
                 problem += ". Run the cell that trains the model, then export again"
         elif files[name].size > FILE_BYTES:
             problem = f"{name} has more than {FILE_BYTES >> 20} MB, which graders do not read"
@@ -640,12 +755,12 @@ def _check_weights(
         else:
             problem = "" if files[name].size else f"{name} is empty"
         if problem:
-            later = name not in files and not _is_weights(wanted)  # may not be due yet
+            later = name not in files and not _is_weights(wanted) and "due" not in wanted
             report.add("note" if later else "fix", f"{problem}: {_without(wanted)}")
             unusable.append(wanted)
     if path.suffix.lower() == ".ipynb" and assignment["files"]:
         report.add("note", "This is the notebook alone: hand in the zip that its last cell makes, "
-                           "which holds the weights too.")  # fmt: skip
+                           "which holds the other files too.")  # fmt: skip
     return unusable
 
 
@@ -655,6 +770,8 @@ def _is_weights(wanted: dict[str, Any]) -> bool:
 
 def _without(wanted: dict[str, Any]) -> str:
     credit = wanted.get("credit")
+    if "due" in wanted:
+        return f"milestone {wanted['due']} needs it, and what rests on it earns nothing without."
     if not _is_weights(wanted):
         return "what rests on it earns nothing until it is there."
     trains = "without it the notebook trains again while it is graded"
@@ -763,7 +880,7 @@ def _runs(assignment: dict[str, Any], missing: Iterable[dict[str, Any]]) -> Iter
         f"minutes, with {limits['memory_mb'] / 1024:g} GB of memory."
     )
     for wanted in assignment["files"]:
-        if not _is_weights(wanted):
+        if not _is_weights(wanted) or "due" in wanted:
             continue
         if wanted["name"] in names:
             yield f"{wanted['name']} is trained again there, because it cannot be used."

@@ -136,6 +136,7 @@ def _autograded(sources: Sources, question: master.Question, file: ExceptionTest
         points=round(sum(test.points for test in tests), 6),
         all_or_nothing=bool(question.config.get("all_or_nothing", False)),
         requires=sources.recipe.requires.get(question.name, []),
+        ledger=question.name in sources.recipe.ledger,
         tests=tests,
     )
 

@@ -51,6 +51,11 @@ def facts(
         "files": [_file(sources, name) for name in sources.recipe.expected_files],
         "limits": {name: limits[name] for name in LIMITS},
     }
+    if sources.recipe.milestone:
+        content["milestones"] = [
+            {"name": name, **msgspec.to_builtins(table)}
+            for name, table in sources.recipe.milestone.items()
+        ]
     return json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"
 
 

@@ -45,6 +45,7 @@ def lint(sources: Sources, master: Master) -> dict[str, list[MasterTest]]:
             tests[question.name] = found
     _check_rubrics(sources, master)
     _check_requires(sources, master, tests)
+    _check_milestones(sources, master)
     _check_checkpoints(sources, tests)
     check_answers(master)
     return tests
@@ -149,7 +150,15 @@ def _check_point_sum(
 
 
 def _check_ungraded(sources: Sources, master: Master) -> None:
-    for key in ("expected_files", "feedback", "rubric", "requires", "checkpoint"):
+    for key in (
+        "expected_files",
+        "feedback",
+        "rubric",
+        "requires",
+        "ledger",
+        "milestone",
+        "checkpoint",
+    ):
         if getattr(sources.recipe, key):
             raise sources.error(f"{key}: {LAB}; nothing of it is handed in.")
     for question in master.questions:
@@ -197,6 +206,9 @@ def _check_rubrics(sources: Sources, master: Master) -> None:
 
 def _check_requires(sources: Sources, master: Master, tests: dict[str, list[MasterTest]]) -> None:
     order = [question.name for question in master.questions if not question.written]
+    for name in sources.recipe.ledger:
+        if name not in order:
+            raise sources.error(f"ledger: the master has no autograded question {name}.")
     for name, wanted in sources.recipe.requires.items():
         for other in [name, *wanted]:
             if other not in order:
@@ -214,6 +226,17 @@ def _check_requires(sources: Sources, master: Master, tests: dict[str, list[Mast
                     f"requires.{name}: {other} has no public test, whose outcome would decide "
                     f"whether {name} can be asked."
                 )
+
+
+def _check_milestones(sources: Sources, master: Master) -> None:
+    questions = [question.name for question in master.questions]
+    for name, table in sources.recipe.milestone.items():
+        for question in table.questions:
+            if question not in questions:
+                raise sources.error(f"milestone.{name}: the master has no question {question}.")
+        for file in [*table.files, *table.optional, *table.needs]:
+            if file not in sources.recipe.expected_files:
+                raise sources.error(f"milestone.{name}: {file} is not among expected_files.")
 
 
 def _check_checkpoints(sources: Sources, tests: dict[str, list[MasterTest]]) -> None:

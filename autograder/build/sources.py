@@ -26,6 +26,18 @@ class CheckpointTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     credit: Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
+class MilestoneTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one milestone of a project consists of."""
+
+    questions: Annotated[list[str], msgspec.Meta(min_length=1)]
+    files: list[str] = []
+    """Expected files that are new at this milestone."""
+    optional: list[str] = []
+    """Expected files that may be missing; a variable called like one may stay as handed out."""
+    needs: list[str] = []
+    """Files of earlier milestones that its checks read too."""
+
+
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``assignment.toml``: what otter has no place for."""
 
@@ -40,6 +52,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rubric: dict[str, list[Criterion]] = {}
     requires: dict[str, list[str]] = {}
     """The questions that a question builds on."""
+    ledger: list[str] = []
+    """The questions that are not graded without a project's ledger."""
+    milestone: dict[str, MilestoneTable] = {}
+    """The milestones of a project, in their order."""
     checkpoint: dict[str, CheckpointTable] = {}
     """What tests that rest on an expected file earn if it was not handed in, by its name."""
     given: list[str] = []

@@ -175,7 +175,7 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
         return Status.FAILED, f"not answered: {text}"
     if isinstance(error, AssertionError) and not isinstance(error, StudentError):
         return Status.FAILED, text
-    if isinstance(error, SecretGiven):
+    if isinstance(error, SecretGiven) or _is_ours(error):
         return Status.GRADER_ERROR, text
     if not isinstance(error, StudentError):
         return Status.ERROR, f"{type(error).__name__}: {text}"
@@ -183,6 +183,11 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
         return Status.ERROR, text
     kind = next(c.__name__ for c in type(error).__mro__ if c.__module__ == "builtins")
     return Status.ERROR, f"the student's code raised {kind}: {text}"
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether the reference says that it cannot judge, through no fault of the student."""
+    return not isinstance(error, StudentError) and hasattr(type(error), "graders_fault")
 
 
 def _text(error: BaseException) -> str:

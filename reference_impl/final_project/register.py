@@ -3,7 +3,7 @@
 ``autograder grade --ledger FILE`` puts the ledger beside this module. Without one (``autograder
 verify``, ``otter run``) nothing was registered and nothing exchanged as far as the grader knows:
 then a registration is compared with the hand-in alone, and an audit with the published practice
-package.
+package. ``autograder grade`` grades no audit without one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from typing import Any
 from reference_impl.final_project.decoys import PRACTICE, Planted, package_of, planted
 from reference_impl.secret import Secret
 
-__all__ = ["Due", "audited", "registered"]
+__all__ = ["Due", "NotExchanged", "audited", "registered"]
 
 LEDGER = Path(__file__).with_name("ledger.jsonl")
 Due = tuple[str, Secret[Planted]]
 """The code of a package, and what is planted in it."""
+
+
+class NotExchanged(Exception):
+    """The team was sent no package, so that there is nothing to judge its audit by."""
+
+    graders_fault = True
+    """By this the sealed grader knows whose fault it is."""
 
 
 def registered() -> dict[str, Any] | None:
@@ -38,10 +45,19 @@ def registered() -> dict[str, Any] | None:
 
 
 def audited(topic: str) -> Due:
-    """The package that the team had to audit; ``topic`` is its own."""
-    entry = _last("exchanged") if LEDGER.is_file() else None
-    if entry is None:
+    """The package that the team had to audit; ``topic`` is its own.
+
+    Raises:
+        NotExchanged: if there is a ledger, and no package for the team in it.
+    """
+    if not LEDGER.is_file():
         return PRACTICE, Secret(planted(PRACTICE, topic), "what is planted for practice")
+    entry = _last("exchanged")
+    if entry is None:
+        raise NotExchanged(
+            "the ledger names no package that this team was sent; run `autograder project "
+            "exchange`, or grade it with the ledger that the exchange has written"
+        )
     facts = planted(entry["key"], entry["topic"])
     return package_of(entry["key"]), Secret(facts, "what is planted in the team's package")
 

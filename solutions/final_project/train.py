@@ -236,7 +236,7 @@ def write_cards(data: Any, rows: dict[str, np.ndarray]) -> None:
             "subgroups": subgroup_table(data, rows["test"]),
             "limits": [
                 "It is not better than ridge regression on five descriptors.",
-                "Its scaffolds are those of a textbook's collection, not of a drug project.",
+                "Its scaffolds are those of a published collection, not of a drug project.",
             ],
         },
     )

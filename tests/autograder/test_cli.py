@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from autograder import cli
 from autograder.demo.pack import zip_bytes
 from autograder.errors import AutograderError, IsolationError, RoomError
 from autograder.handin import examine, load_assignment
+from autograder.ledger import REGISTERED, Ledger
+from autograder.model import Student
+from autograder.teams import Team
 
 PROJECT = Path(__file__).parents[2]
 GRADEBOOK = """Student,ID,SIS User ID,SIS Login ID,Section,Tiny (12),Final Score
@@ -193,6 +197,25 @@ def test_grading_without_a_secret_is_said_aloud(
     assert "no course secret is set" in grade().stderr
 
 
+def test_what_only_the_ledger_tells_is_not_graded_without_it(
+    grade: Run, course: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_grade", lambda session, settings: [])
+    audit = replace(course.bundle("q2").manifest.questions[0], ledger=True)
+    bundle = course.bundle("q1", audit)
+    (folder / "empty.jsonl").touch()
+    for more in ((), ("--only", "q2"), ("--ledger", "empty.jsonl")):
+        result = grade("--out", "out", *more, bundle=bundle)
+        assert result.exit_code == cli.USAGE, result.output
+        assert "Only the project's ledger tells how q2 of tiny is to be graded" in result.stderr
+    assert not (folder / "out").exists()
+    assert grade("--only", "q1", bundle=bundle).exit_code == 0
+    team = Team(name="", members=[Student(id="101", name="Lovelace, Ada")])
+    noon = datetime(2027, 2, 11, 12, tzinfo=UTC)
+    Ledger(folder / "project.jsonl").add(REGISTERED, team, noon)
+    assert grade("--ledger", "project.jsonl", bundle=bundle).exit_code == 0
+
+
 def test_a_grader_error_is_told_to_staff_and_is_exit_status_3(grade: Run, course: Any) -> None:
     result = grade(bundle=course.bundle("dies"))
     assert result.exit_code == cli.INFRASTRUCTURE
@@ -333,6 +356,18 @@ def test_check_says_what_students_are_told(tmp_path: Path) -> None:
     assert done.output == f"{examine(file, load_assignment(folder))}\n" and done.exit_code == 1
     named = ["--assignment", "cnn_imaging", "--project", str(PROJECT)]
     assert CliRunner().invoke(cli.main, ["check", str(file), *named]).output == done.output
+
+
+def test_check_looks_at_one_milestone(tmp_path: Path) -> None:
+    folder = PROJECT / "assignments" / "final_project"
+    file = tmp_path / "x.zip"
+    notebook = (folder / "final_project.ipynb").read_bytes()
+    file.write_bytes(zip_bytes({"final_project.ipynb": notebook}))
+    named = ["check", str(file), "--project", str(PROJECT), "--milestone"]
+    done = CliRunner().invoke(cli.main, [*named, "p2"])
+    said = examine(file, load_assignment(folder), milestone="p2")
+    assert done.output == f"{said}\n" and "results.json is missing" in done.output
+    assert "it has p0, p1" in CliRunner().invoke(cli.main, [*named, "p9"]).output
 
 
 def test_check_asks_which_assignment_is_meant(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from autograder.handin import Report, examine
 
 FILE = Path(handin.__file__)
 PROJECT = Path(__file__).parents[1] / "notebooks"
+PUBLISHED = Path(__file__).parents[2] / "assignments" / "final_project"
 NOTEBOOK, WEIGHTS = "sound.ipynb", "triage.safetensors"
 TENSORS = {"layer.weight": torch.ones(2, 3), "layer.bias": torch.zeros(2)}
 GOOD = save(TENSORS)
@@ -457,3 +459,99 @@ def test_only_files_that_are_there_are_exported(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").touch()
     assert handin.present(["a", "b"]) == ["a"]
+
+
+MILESTONES = json.loads((PUBLISHED / "assignment.json").read_text("utf-8"))
+
+
+def team(tmp_path: Path, last: str, *, without: tuple[str, ...] = ()) -> Path:
+    """A team's hand-in with everything up to the milestone ``last``, but for files and answers."""
+    notebook = json.loads((PUBLISHED / "final_project.ipynb").read_text("utf-8"))
+    files: dict[str, bytes] = {}
+    for milestone in MILESTONES["milestones"]:
+        files |= {name: GOOD for name in milestone["files"] if name not in without}
+        for cell in notebook["cells"]:
+            answered = cell["metadata"].get("question") in set(milestone["questions"])
+            if answered and handin.ANSWER in cell["metadata"].get("tags", []):
+                cell["source"] = read_or_written("".join(cell["source"]), without)
+        if milestone["name"] == last:
+            break
+    path = tmp_path / "final_project_2027.zip"
+    path.write_bytes(zip_bytes(files | {"final_project.ipynb": json.dumps(notebook).encode()}))
+    return path
+
+
+def read_or_written(text: str, without: tuple[str, ...]) -> str:
+    lines = text.splitlines()
+    if "#" not in text:
+        return "In our words."
+    return "\n".join(
+        line if line.split(" = ")[0] in without else f"{line.split(' = ')[0]} = [1]"
+        for line in lines
+    )
+
+
+@pytest.mark.parametrize("name", [one["name"] for one in MILESTONES["milestones"]])
+def test_a_milestone_asks_for_what_is_due_and_for_nothing_later(tmp_path: Path, name: str) -> None:
+    path = team(tmp_path, name, without=("deviations",))
+    for milestone in (name, None):
+        report = examine(path, MILESTONES, milestone=milestone)
+        assert marked(report, "fix") == [], str(report)
+        assert f"Looked at as milestone {name}, which needs " in str(report)
+        graded = {line.split()[0] for line in report.graded[:-1]}
+        (own,) = [one for one in MILESTONES["milestones"] if one["name"] == name]
+        assert graded == set(own["questions"])
+
+
+def test_what_a_milestone_lacks_is_told(tmp_path: Path) -> None:
+    lacks = ("predictions.csv", "predictions", "split.csv", "prereg", "deviations", "data_card")
+    path = team(tmp_path, "p2", without=lacks)
+    report = examine(path, MILESTONES, milestone="p2")
+    needs = "is missing: milestone p2 needs it, and what rests on it earns nothing without."
+    assert marked(report, "fix") == [
+        "Question p0, of an earlier milestone: prereg is still as handed out, and p2 is checked "
+        "against it.",
+        "Question p2 (10 points): predictions is still as handed out; what is not answered earns "
+        "nothing.",
+        f"split.csv {needs}",
+        f"predictions.csv {needs}",
+    ]
+    assert "audit" not in str(report) and "predict.py" not in str(report)
+
+
+def test_the_last_milestone_that_was_begun_is_looked_at(tmp_path: Path) -> None:
+    first = team(tmp_path, "p0", without=("prereg.json", "prereg"))
+    assert "milestone p0, which needs prereg.json: it is the last" in str(
+        examine(first, MILESTONES)
+    )
+    begun = team(tmp_path, "p3", without=("predict.py", "model.safetensors"))
+    report = examine(begun, MILESTONES)
+    assert "milestone p3," in marked(report, "note")[0] and report.costs == 2
+
+
+def test_a_milestone_that_there_is_not_is_refused(
+    look: Callable[..., Report], tmp_path: Path
+) -> None:
+    path = team(tmp_path, "p0")
+    with pytest.raises(ValueError, match="no milestone 'p9'; it has p0, p1, p2, p3, p4, p5, p6"):
+        examine(path, MILESTONES, milestone="p9")
+    with pytest.raises(ValueError, match="'Sound' has no milestone 'p0'; it has none"):
+        look(milestone="p0")
+
+
+@pytest.mark.parametrize("notebook_alone", [False, True])
+def test_the_command_takes_a_milestone(tmp_path: Path, notebook_alone: bool) -> None:
+    path = team(tmp_path, "p1")
+    shutil.copy(FILE, tmp_path)
+    shutil.copy(PUBLISHED / "assignment.json", tmp_path)
+    if notebook_alone:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(tmp_path)
+        path = tmp_path / "final_project.ipynb"
+    fine, less = (
+        run(tmp_path, path.name, "--milestone", "p1"),
+        run(tmp_path, "--milestone", "p2", path.name),
+    )
+    assert fine.returncode == 0 and "milestone p1," in fine.stdout, fine.stdout
+    assert less.returncode == 1 and "results.json is missing" in less.stdout
+    assert run(tmp_path, path.name, "--milestone").returncode == 2

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from autograder.engine import Settings
 from autograder.errors import StoreError
 from autograder.intake import Intake
+from autograder.ledger import LedgerError
 from autograder.model import Standing, Student, Verdict
 from autograder.progress import Progress
 from autograder.session import Session, load
@@ -73,6 +74,16 @@ def test_a_run_grades_and_keeps_everything(session: Session, settings: Settings)
         "verdict.json", "results.json", "executed.ipynb", "executed.html", "log.txt",
     }  # fmt: skip
     assert not (session.out / "results" / "9" / "executed.ipynb").exists()
+
+
+def test_a_run_without_the_ledger_that_it_needs_is_refused(
+    session: Session, settings: Settings
+) -> None:
+    manifest = session.bundle.manifest
+    questions = [replace(one, ledger=one.name == "q2") for one in manifest.questions]
+    session.bundle = session.bundle.with_manifest(replace(manifest, questions=questions))
+    with pytest.raises(LedgerError, match="how q2 of tiny is to be graded"):
+        next(session.run(settings))
 
 
 def test_no_contents_are_kept_twice(session: Session, settings: Settings) -> None:

@@ -10,7 +10,10 @@ import pytest
 from autograder.build import labs, names
 from autograder.build.compose import compose
 from autograder.build.facts import with_check
+from autograder.build.lint import lint
+from autograder.build.master import read_master
 from autograder.build.sources import Sources
+from autograder.build.testcell import MasterTest
 from autograder.demo.pack import zip_bytes
 from autograder.handin import examine
 
@@ -46,6 +49,27 @@ def test_facts_name_nothing_hidden(name: str) -> None:
             assert item.text not in text
 
 
+def test_a_milestone_names_every_file_that_its_checks_read() -> None:
+    sources = Sources.read("final_project", ROOT)
+    master = read_master(sources.notebook, sources.label)
+    tests = lint(sources, master)
+    tables = sources.recipe.milestone.values()
+    for table in tables:
+        known = {Path(name).stem for name in [*table.files, *table.optional, *table.needs]}
+        own = [test for name in table.questions for test in tests.get(name, [])]
+        assert {name for test in own for name in arguments(test)} <= known
+    assert {name for table in tables for name in table.questions} == {
+        question.name for question in master.questions
+    }
+    assert {name for table in tables for name in [*table.files, *table.optional]} == set(
+        sources.recipe.expected_files
+    )
+
+
+def arguments(test: MasterTest) -> list[str]:
+    return [one.arg for one in test.function.args.args]
+
+
 @pytest.mark.parametrize("name", GRADED)
 def test_every_question_has_something_that_is_unanswered_as_handed_out(name: str) -> None:
     facts = json.loads((ROOT / "assignments" / name / "assignment.json").read_text())
@@ -75,12 +99,15 @@ def test_the_solution_costs_nothing_and_what_is_handed_out_lacks_every_answer(
 ) -> None:
     built, sources = compose(name, ROOT), Sources.read(name, ROOT)
     facts = json.loads(built.assignment["assignment.json"])
+    milestones = [one["name"] for one in facts.get("milestones", [])] or [None]
     told = []
     for notebook in (built.solution_notebook, built.student_notebook):
         files = {built.manifest.notebook: notebook, **sources.weights}
         (tmp_path / "x.zip").write_bytes(zip_bytes(files))
-        findings = examine(tmp_path / "x.zip", facts).findings
-        told.append([finding.text for finding in findings if finding.mark != "ok"])
+        reports = [examine(tmp_path / "x.zip", facts, milestone=one) for one in milestones]
+        found = [finding for report in reports for finding in report.findings]
+        told.append([finding.text for finding in found if finding.mark != "ok"])
     assert told[0] == []
     questions = [question.name for question in built.manifest.questions]
-    assert [text.split()[1] for text in told[1]] == questions
+    unanswered = [text for text in told[1] if "of an earlier milestone" not in text]
+    assert [text.split()[1] for text in unanswered] == questions

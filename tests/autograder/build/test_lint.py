@@ -102,6 +102,39 @@ def test_what_a_question_builds_on_is_an_earlier_question(
     assert raised.value.notebook == "solutions/sound/assignment.toml"
 
 
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ('questions = ["q9"]', "the master has no question q9"),
+        ('questions = ["q1"]\nfiles = ["x"]', "x is not among expected_files"),
+        ('questions = ["q1"]\noptional = ["x"]', "x is not among expected_files"),
+        ('questions = ["q1"]\nneeds = ["x"]', "x is not among expected_files"),
+    ],
+)
+def test_a_milestone_consists_of_questions_and_expected_files(
+    project: Path, table: str, text: str
+) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f"{recipe.read_text()}\n[milestone.m1]\n{table}\n")
+    with pytest.raises(BuildError, match=f"milestone.m1: {text}"):
+        compose("sound", project)
+
+
+@pytest.mark.parametrize("name", ["q2", "q9"])
+def test_what_needs_the_ledger_is_a_question_with_tests(project: Path, name: str) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f'ledger = ["{name}"]\n{recipe.read_text()}')
+    with pytest.raises(BuildError, match=f"ledger: the master has no autograded question {name}"):
+        compose("sound", project)
+
+
+def test_the_manifest_says_what_needs_the_ledger(project: Path) -> None:
+    recipe = project / "solutions/sound/assignment.toml"
+    recipe.write_text(f'ledger = ["q3"]\n{recipe.read_text()}')
+    manifest = compose("sound", project).manifest
+    assert [one.name for one in manifest.questions if one.ledger] == ["q3"]
+
+
 def test_what_is_built_on_has_a_public_test(project: Path) -> None:
     master = project / "solutions/sound/sound.ipynb"
     notebook = json.loads(master.read_text())
@@ -162,7 +195,14 @@ def build_on(project: Path, requires: str) -> None:
 
 
 def test_every_faulty_fixture_is_tried(masters: Path) -> None:
-    sound = {"answer_given_away", "fenced_cells", "solution_exits", "solution_fails", "sound"}
+    sound = {
+        "answer_given_away",
+        "fenced_cells",
+        "lab",
+        "solution_exits",
+        "solution_fails",
+        "sound",
+    }
     leaking = {"answer_in_public_module", "hidden_test_named_in_text"}
     tried = {row[0] for row in IN_THE_MASTER} | {row[0] for row in IN_THE_RECIPE}
     assert {folder.name for folder in (masters / "solutions").iterdir()} == tried | sound | leaking
@@ -237,6 +277,8 @@ def test_a_lab_has_no_written_question(project: Path) -> None:
         ("feedback", '[feedback]\nhidden = "visible"'),
         ("rubric", '[[rubric.q1]]\ntext = "Says how"\npoints = 0'),
         ("requires", '[requires]\nq1 = ["q1"]'),
+        ("ledger", 'ledger = ["q1"]'),
+        ("milestone", '[milestone.m1]\nquestions = ["q1"]'),
         ("checkpoint", '[checkpoint."x"]\nquestion = "q1"\ntests = ["t"]\ncredit = 0'),
     ],
 )

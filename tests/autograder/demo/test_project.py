@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.build.sources import Sources
 from autograder.bundle import Manifest
 from autograder.demo.project import COLUMNS, ProjectClass, gradebook_csv, groups_csv
 from autograder.gradebook import parse
@@ -22,6 +23,10 @@ def cast(monkeypatch: pytest.MonkeyPatch) -> ProjectClass:
     return ProjectClass(
         SOURCES, PROJECT / "assignments" / "final_project", ("final_project.ipynb", notebook), FILES
     )
+
+
+def test_audits_are_graded_with_a_ledger_alone() -> None:
+    assert Sources.read("final_project", PROJECT).recipe.ledger == ["p4"]
 
 
 def test_each_team_hands_in_once_and_is_found_by_the_groups(

@@ -60,6 +60,10 @@ class Own(RuntimeError):
     pass
 
 
+class Blaming(RuntimeError):
+    graders_fault = True
+
+
 def raises(error: BaseException) -> Callable[..., None]:
     def f(*args: Any) -> None:
         raise error
@@ -91,6 +95,10 @@ def raises(error: BaseException) -> Callable[..., None]:
         ("from reference_impl.secret import Secret\nf(Secret(1, 'labels'))", len,
          Status.GRADER_ERROR, "the test gives the student's code a secret (labels); "
          "labels, thresholds and answers never leave room T"),
+        ("class Ours(Exception):\n    graders_fault = True\nraise Ours('no package')", len,
+         Status.GRADER_ERROR, "no package"),
+        ("f()", raises(Blaming("not mine")), Status.ERROR,
+         "the student's code raised RuntimeError: Blaming: not mine"),
         ("assert f", object(), Status.ERROR,
          "TypeError: a object has no truth value here; "
          "numbers, lists, arrays or tensors were expected"),

@@ -41,3 +41,11 @@ def test_an_audit_is_judged_by_the_package_that_was_sent(ledger: Any) -> None:
     package, facts = register.audited("solubility")
     assert package == decoys.package_of("101")
     assert facts.reveal().guilty == decoys.planted("101", "derm").guilty
+
+
+@pytest.mark.parametrize("sent", [[], [SENT | {"members": ["103"]}]])
+def test_who_was_sent_nothing_is_not_judged_by_the_practice_package(ledger: Any, sent: Any) -> None:
+    ledger(BLUE, *sent)
+    with pytest.raises(register.NotExchanged, match="no package that this team was sent") as raised:
+        register.audited("derm")
+    assert raised.value.graders_fault
