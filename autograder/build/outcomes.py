@@ -29,7 +29,8 @@ def read_outcomes(folder: Path) -> dict[str, list[str]]:
 def record(folder: Path, rows: Iterable[Row]) -> None:
     """Note what the mutants among ``rows`` lost, in the place of what was known of them.
 
-    Mutants whose file is gone are forgotten.
+    Mutants whose file is gone are forgotten. Of what has no mutants nothing is
+    written.
     """
     found = read_outcomes(folder) | {
         row.subject.removeprefix(MUTANT): list(row.lost)
@@ -37,6 +38,8 @@ def record(folder: Path, rows: Iterable[Row]) -> None:
         if row.subject.startswith(MUTANT)
     }
     kept = {name: found[name] for name in sorted(found) if (folder / f"{name}.py").is_file()}
+    if not kept and not (folder / OUTCOMES).is_file():
+        return
     text = msgspec.json.format(msgspec.json.encode(kept), indent=1)
     write_atomically(folder / OUTCOMES, text + b"\n")
     (folder / OUTCOMES).chmod(0o644)

@@ -29,5 +29,10 @@ def test_outcomes_of_mutants_are_added_to_what_was_known(tmp_path: Path) -> None
     assert read_outcomes(tmp_path) == {"m02_two": ["q2 test_c"]}
 
 
+def test_where_there_are_no_mutants_nothing_is_written(tmp_path: Path) -> None:
+    record(tmp_path / "mutants", [Row("solution", "", "", True)])
+    assert not (tmp_path / "mutants").exists()
+
+
 def mutant(name: str, *lost: str) -> Row:
     return Row(f"mutant {name}", "", "", True, lost)
