@@ -21,7 +21,7 @@ from autograder.model import Standing, Verdict
 from autograder.policy import Attempts, Deadline, LateRule, cents, charge, counting, duration
 from autograder.pulled import Attempt, Pull
 
-__all__ = ["Grade", "Rules", "chosen", "grades", "part", "rules", "ruling"]
+__all__ = ["NO_RULES", "Grade", "Rules", "chosen", "grades", "part", "rules", "ruling"]
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NO_TIME = (
@@ -64,6 +64,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         return next((one.late for one in own if one.submitted == verdict.submitted), None)
 
 
+NO_RULES = Rules()
+"""Nothing is late, and the last attempt counts."""
+
+
 class Grade(msgspec.Struct, frozen=True, kw_only=True):
     """What counts for one student."""
 
@@ -86,6 +90,14 @@ class Grade(msgspec.Struct, frozen=True, kw_only=True):
     def student(self) -> str:
         """Canvas user id."""
         return self.verdict.student
+
+    @property
+    def sentence(self) -> str:
+        """What counts, for the student; empty while nothing can be said."""
+        if self.problem:
+            return ""
+        which = f", of attempt {self.verdict.attempt}" if self.verdict.submitted else ""
+        return f"Points for tests{which}: {self.arithmetic}"
 
 
 class _Judged(NamedTuple):

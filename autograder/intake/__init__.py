@@ -9,7 +9,7 @@ import msgspec
 
 from autograder.bundle import Manifest
 from autograder.errors import IntakeError
-from autograder.grades import Rules
+from autograder.grades import NO_RULES, Rules
 from autograder.intake.choose import submission
 from autograder.intake.fetched import fetched, strangers
 from autograder.intake.gather import Piece, Unmatched, gather
@@ -19,9 +19,6 @@ from autograder.pulled import Pull, read
 from autograder.teams import Team, parties
 
 __all__ = ["Intake", "Unmatched", "fetched_from", "intake"]
-
-EVERYBODY = Rules()
-"""Nothing is late, and the last attempt counts."""
 
 
 class Intake(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +43,7 @@ def intake(
     roster: Sequence[Student],
     manifest: Manifest,
     teams: Sequence[Team] = (),
-    rules: Rules = EVERYBODY,
+    rules: Rules = NO_RULES,
 ) -> Intake:
     """Collect submissions.
 
