@@ -29,12 +29,12 @@ def write(client: Client, path: str, wanted: Wanted, deed: Deed) -> None:
         CanvasError: if Canvas refuses it, or the file was changed.
         OutcomeUnknown: if it may or may not have been done.
     """
+    files = [_uploaded(client, path, wanted)] if deed.make and wanted.said.file else []
     for number in deed.delete:
         _delete(client, f"{path}/comments/{number}")
     if deed.edit is not None:
         client.put(f"{path}/comments/{deed.edit}", {"comment": wanted.said.text})
     elif deed.make:
-        files = [_uploaded(client, path, wanted)] if wanted.said.file else []
         body = {"text_comment": wanted.said.text} | ({"file_ids": files} if files else {})
         client.put(path, {"comment": body})
 

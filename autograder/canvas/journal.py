@@ -229,10 +229,8 @@ class Journal:
 
     def _read(self, where: str, values: tuple[object, ...]) -> list[Record]:
         with self._errors():
-            rows = self._database.execute(
-                f"SELECT {_COLUMNS} FROM steps WHERE {where}",
-                values,  # noqa: S608
-            ).fetchall()
+            asked = f"SELECT {_COLUMNS} FROM steps WHERE {where}"  # noqa: S608
+            rows = self._database.execute(asked, values).fetchall()
         names = _COLUMNS.split(", ")
         return [msgspec.convert(dict(zip(names, row, strict=True)), Record) for row in rows]
 
