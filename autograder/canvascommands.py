@@ -244,6 +244,7 @@ def _graded(
     from autograder.errors import CourseError
     from autograder.session import load
 
+    course.named(name)
     graded = load(folder)
     if graded.manifest.name != name:
         raise CourseError(f"{folder} holds results of {graded.manifest.name}, not of {name}.")

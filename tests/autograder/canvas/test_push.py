@@ -72,9 +72,7 @@ def late(canvas: Canvas, course: Course, user: int = 101, days: int = 2) -> None
 # What is there at the end.
 
 
-def test_points_and_comments_are_there_and_nobody_sees_them(
-    pushed: Pusher, course: Course
-) -> None:
+def test_points_and_comments_are_there_and_nobody_sees_them(pushed: Pusher, course: Course) -> None:
     sent = pushed(*everybody(8, 9.5, 0))
     assert sent.confirmed == {"101", "102", "103"} and not sent.refused and not sent.stuck
     assert scores(course) == {101: 8, 102: 9.5, 103: 0}
