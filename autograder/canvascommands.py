@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 @click.option("--dry-run", is_flag=True, help="Print what would change and write nothing.")
 @_YES
 @click.option("--ours", metavar="USER,…", default="",
-              help="Canvas user ids of students whose grade is overwritten, whosever it is.")  # fmt: skip
+              help="Canvas user ids of students whose grade there is overwritten.")  # fmt: skip
 @click.option("--feedback", type=click.Choice(["page", "notebook", "none"]), default="page",
               show_default=True, help="The file that the comment carries.")  # fmt: skip
 @click.option("--no-comment", is_flag=True, help="Send points and rubric alone.")

@@ -256,6 +256,6 @@ def test_counts_name_every_fate() -> None:
     assert counts(rows) == "2 new, 1 as it is, 1 CONFLICT" and counts([]) == "nothing"
 
 
-def test_no_comment_is_touched_where_no_grade_is(entry: Entry = has("7")) -> None:
+def test_no_comment_is_touched_where_no_grade_is() -> None:
     order = Wanted(grade=grade(101, 8), said=Said(text="new\n\n[autograder 00000000]"))
-    assert only(compare([order], {}, remote(entry))).deed.nothing
+    assert only(compare([order], {}, remote(has("7")))).deed.nothing

@@ -232,7 +232,7 @@ def test_it_is_said_who_takes_points_off(
 
 def test_both_taking_points_off_is_refused(client: Client, course: Course) -> None:
     course.late_policy = LatePolicy(True, 10.0)
-    with pytest.raises(CourseError, match="counted twice.*switch Canvas' late policy off"):
+    with pytest.raises(CourseError, match=r"counted twice.*switch Canvas' late policy off"):
         lateness.counted(Deducts.AUTOGRADER, lateness.deducts(client, 1))
 
 
