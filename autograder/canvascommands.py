@@ -82,6 +82,8 @@ def push(ctx: click.Context, name: str, folder: Path, question: str | None, jour
     graded, grades = _graded(folder, place.course, name, question, settle=not dry_run)
     wanted = _wanted(graded, grades, "none" if no_comment else feedback, comment=not no_comment)
     overwritten = [user.strip() for user in ours.split(",") if user.strip()]
+    if not all(user.isdecimal() for user in overwritten):
+        raise click.UsageError("--ours takes Canvas user ids, such as 101,102.")
     number = _assignment(place.course, name, question, graded)
     with _client(place.origin) as client, _journal(journal_file, place) as journal:
         click.echo(lateness.counted(_by(place.course), lateness.deducts(client, place.number)))

@@ -503,6 +503,25 @@ def test_an_upload_whose_signature_expired_is_begun_again(
     assert contents(there(course, 101)) == [[b"<p>first"]]
 
 
+@pytest.mark.parametrize("body", ["", "[]", "{}"])
+def test_an_upload_whose_answer_leads_nowhere_is_begun_again(
+    pushed: Pusher, canvas: Canvas, course: Course, page: Path, body: str
+) -> None:
+    canvas.faults.add("POST", "/upload/", status=201, body=body)
+    assert pushed(wanted(101, 8, file=page)).confirmed == {"101"}
+    assert contents(there(course, 101)) == [[b"<p>first"]]
+
+
+def test_a_file_that_arrives_in_part_is_sent_again(
+    pushed: Pusher, canvas: Canvas, course: Course, page: Path
+) -> None:
+    canvas.faults.add(
+        "GET", "create_success", status=200, body='{"id": 1, "size": 3, "display_name": "x"}'
+    )
+    assert pushed(wanted(101, 8, file=page)).confirmed == {"101"}
+    assert contents(there(course, 101)) == [[b"<p>first"]]
+
+
 def test_an_upload_that_is_never_taken_is_named_and_the_points_are_there(
     pushed: Pusher, canvas: Canvas, course: Course, page: Path
 ) -> None:
