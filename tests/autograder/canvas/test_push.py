@@ -161,16 +161,18 @@ def test_a_person_who_grades_meanwhile_is_not_overwritten(
     one = Push(client, journal, 1, 11, everybody(8, 9, 10))
     plan = one.look()
 
+    user = 101 if when == "after the look" else 103
+
     def grade() -> None:
-        canvas.grade_by_hand(course, course.assignments[0], canvas.users[103], "1")
+        canvas.grade_by_hand(course, course.assignments[0], canvas.users[user], "1")
 
     if when == "after the look":
         grade()
         sent = one.send(plan)
     else:
         sent = one.send(plan, lambda done, total, what: grade() if done == 1 else None)
-    assert scores(course) == {101: 8, 102: 9, 103: 1}
-    assert [(row.user, row.fate) for row in sent.stuck] == [("103", Fate.CONFLICT)]
+    assert scores(course) == {**{101: 8, 102: 9, 103: 10}, user: 1}
+    assert [(row.user, row.fate) for row in sent.stuck] == [(str(user), Fate.CONFLICT)]
 
 
 def test_our_comment_stays_as_a_person_made_it(
@@ -206,6 +208,10 @@ def test_points_that_equal_what_the_deduction_left_get_in(
     sent = pushed(wanted(101, 8), wanted(102, 6))
     assert (there(course, 101).entered_score, there(course, 101).score) == (8, 6)
     assert sent.confirmed == {"101", "102"} and writes(canvas, BULK) == [f"POST {BULK}"]
+    pushed(wanted(101, 10))
+    canvas.log.clear()
+    pushed(wanted(101, 8))
+    assert there(course, 101).entered_score == 8 and writes(canvas, BULK) == []
 
 
 def test_a_job_really_ignores_such_points(client: Client, canvas: Canvas, course: Course) -> None:
