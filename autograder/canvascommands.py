@@ -145,7 +145,7 @@ def post(name: str, question: str | None, journal_file: Path, yes: bool, project
 def status(folder: Path, journal_file: Path, project: Path) -> None:
     """Say where the grades of each assignment stand; reads only.
 
-    Results are looked for in RESULTS/NAME, or in RESULTS itself.
+    Results are looked for in RESULTS/NAME (RESULTS/NAME-QUESTION of a milestone), or in RESULTS.
     """
     from autograder.canvas import lateness
     from autograder.terminal import console, status_table
@@ -206,7 +206,7 @@ def _place(project: Path) -> _Place:
             f"{FILE} does not say where the course is in Canvas; add [canvas] with address and "
             "course."
         )
-    return _Place(course, course.canvas.address, course.canvas.course)
+    return _Place(course, course.canvas.address.rstrip("/").lower(), course.canvas.course)
 
 
 def _assignment(

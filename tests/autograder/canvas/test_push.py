@@ -325,11 +325,15 @@ def test_what_a_job_leaves_undone_is_sent_singly(
 def test_one_whom_canvas_refuses_keeps_nobody_else_from_getting_theirs(
     pushed: Pusher, course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def closed(course: Any, assignment: Any, user: Any, *rest: Any) -> None:
-        if user.id == 102:
-            raise rules.GradeError("The assignment is in a closed grading period")
+    kept = Canvas.grade_student
 
-    monkeypatch.setattr(rules, "check_gradable", closed)
+    def closed(self: Canvas, course: Any, assignment: Any, user: Any, said: Any, *more: Any,
+               **named: Any) -> None:  # fmt: skip
+        if user.id == 102 and said.posted_grade is not rules.UNSET:
+            raise rules.GradeError("The assignment is in a closed grading period")
+        kept(self, course, assignment, user, said, *more, **named)
+
+    monkeypatch.setattr(Canvas, "grade_student", closed)
     sent = pushed(*everybody(8, 9, 10))
     assert scores(course) == {101: 8, 102: None, 103: 10}
     assert sent.confirmed == {"101", "103"}
@@ -393,6 +397,16 @@ def test_a_token_that_ends_in_the_middle_ends_the_push_and_the_next_goes_on(
     assert scores(course) == {101: 8, 102: 9, 103: 10}
     assert [len(one.comments) for one in course.submissions.values()] == [1, 1, 1]
     assert [one.writes for one in course.submissions.values()] == [1, 1, 1]
+
+
+def test_a_token_that_ends_while_comments_are_sent_is_asked_no_more(
+    pushed: Pusher, canvas: Canvas, course: Course
+) -> None:
+    refused = {"WWW-Authenticate": 'Bearer realm="canvas-lms"'}
+    canvas.faults.add("PUT", ONE, nth=2, times=0, status=401, headers=refused)
+    with pytest.raises(CanvasError, match="does not accept the access token"):
+        pushed(*everybody(8, 9, 10))
+    assert writes(canvas, "submissions/") == [f"POST {BULK}", "PUT 101", "PUT 102"]
 
 
 def test_a_token_that_may_not_grade_ends_the_push_at_once(
