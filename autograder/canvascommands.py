@@ -94,12 +94,11 @@ def push(ctx: click.Context, name: str, folder: Path, question: str | None, jour
         for note in filter(None, [rubric.remark(plan.now.column, questions), _seen(plan)]):
             click.echo(f"note: {note}")
         _show(plan)
-        if dry_run or not plan.sending:
+        if dry_run:
             ctx.exit(FINDINGS if any(row.stuck for row in plan.rows) else 0)
-        if not yes:
-            click.confirm(
-                f"Send this of {len(plan.sending)} students to {place.origin}?", abort=True
-            )
+        if plan.sending and not yes:
+            question = f"Send this of {len(plan.sending)} students to {place.origin}?"
+            click.confirm(question, abort=True)
         ctx.exit(_say_sent(_send(one, plan, name)))
 
 
@@ -327,13 +326,16 @@ def _show(plan: Plan) -> None:
 def _send(one: Push, plan: Plan, name: str) -> Sent:
     from autograder.terminal import RunBar
 
+    if not plan.sending:
+        return one.send(plan)  # writes down what was read back
     with RunBar(name) as bar:
         return one.send(plan, bar.show)
 
 
 def _say_sent(sent: Sent) -> int:
     """Say what was done, and which exit status it is."""
-    click.echo(f"Sent and read back: {len(sent.confirmed)} students.")
+    if sent.confirmed or sent.refused:
+        click.echo(f"Sent and read back: {len(sent.confirmed)} students.")
     for row in sent.stuck:
         click.echo(f"  {row.user}: {row.fate.value}: {row.why}", err=True)
     for user, reason in sent.refused.items():
