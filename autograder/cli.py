@@ -16,6 +16,7 @@ from autograder.options import FILE as _FILE
 from autograder.options import FOLDER as _FOLDER
 from autograder.options import PROJECT as _PROJECT
 from autograder.project.commands import project as project_commands
+from autograder.pullcommands import login, logout, pull
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from autograder.session import Graded, Session
 
 FINDINGS, USAGE, INFRASTRUCTURE = 1, 2, 3
-TOKEN = "CANVAS_TOKEN"  # noqa: S105 - a name
-"""Environment variable with the access token of Canvas."""
 _TRY_OUT_REMARK = (
     "autograder: no course secret is set, so hidden data are drawn from the published try-out "
     "value; set AUTOGRADER_SECRET for real grades."
@@ -228,7 +227,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.bundle import Bundle
     from autograder.errors import BundleError
     from autograder.gradebook import read
-    from autograder.secret import course_secret
+    from autograder.secret import TOKEN, course_secret
     from autograder.session import prepared
     from autograder.teams import read as read_teams
 
@@ -566,6 +565,8 @@ def _export(graded: Graded, gradebook: Path, assignment: str, out: Path, *, dry_
 main.add_command(course)
 main.add_command(release)
 export.add_command(final)
+for _command in (pull, login, logout):
+    canvas_commands.add_command(_command)
 
 if __name__ == "__main__":
     main()
