@@ -179,6 +179,20 @@ class Course(_Table, frozen=True, kw_only=True):
         match = _GITHUB.fullmatch(self.repository)
         return (match[1], match[2]) if match else None
 
+    @property
+    def place(self) -> Canvas:
+        """Where it is in Canvas.
+
+        Raises:
+            CourseError: if the course file does not say.
+        """
+        if self.canvas is None:
+            raise CourseError(
+                f"{FILE} does not say where the course is in Canvas; add [canvas] with address and "
+                "course."
+            )
+        return self.canvas
+
     def named(self, name: str) -> Assignment:
         """The assignment of this name.
 

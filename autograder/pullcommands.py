@@ -55,7 +55,7 @@ def pull(ctx: click.Context, names: tuple[str, ...], folder: Path, project: Path
     from autograder.files import make_private
 
     course = read(project)
-    place, parts = _canvas(course), _parts(course, names)
+    place, parts = course.place, _parts(course, names)
     with _client(place) as client:
         roster = people.read(client, place.course)
         make_private(folder)
@@ -84,7 +84,7 @@ def login(project: Path) -> None:
     from autograder.errors import CanvasError
     from autograder.text import one_line
 
-    place = _canvas(read(project))
+    place = read(project).place
     click.echo(f"Make a token in Canvas at {place.address}: Account → Settings → New Access Token.")
     token = credentials.whole(click.prompt("Access token (it is not shown)", hide_input=True))
     with Client(place.address, token) as client:
@@ -106,27 +106,10 @@ def logout(project: Path) -> None:
     from autograder.canvas import credentials
     from autograder.course import read
 
-    place = _canvas(read(project))
+    place = read(project).place
     gone = credentials.forget(place.address)
     click.echo("The token is removed; delete it in Canvas, too, if it is not needed any more."
                if gone else "There was no token in the keyring.")  # fmt: skip
-
-
-def _canvas(course: Course) -> Canvas:
-    """Where the course is in Canvas.
-
-    Raises:
-        CourseError: if the course file does not say.
-    """
-    from autograder.course import FILE
-    from autograder.errors import CourseError
-
-    if course.canvas is None:
-        raise CourseError(
-            f"{FILE} does not say where the course is in Canvas; add [canvas] with address and "
-            "course."
-        )
-    return course.canvas
 
 
 def _parts(course: Course, names: Sequence[str]) -> list[_Part]:
