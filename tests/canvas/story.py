@@ -34,7 +34,7 @@ from click.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fakecanvas import Canvas, serve
-from fakecanvas.faults import JobFault, bad_gateway, throttled
+from fakecanvas.faults import Fault, JobFault, bad_gateway, throttled
 from fakecanvas.model import Assignment, Override, Submission, User
 from fakecanvas.scenario import TOKEN
 
@@ -318,6 +318,8 @@ class Story:
         faults.answers += [
             throttled("GET", "submissions", nth=2), throttled("POST", "update_grades", 429, nth=2),
             bad_gateway("POST", "update_grades", nth=1), bad_gateway("GET", "progress", 504, nth=2),
+            bad_gateway("PUT", r"submissions/\d+", nth=5),
+            Fault("PUT", r"submissions/\d+", "drop_after", nth=9),
         ]  # fmt: skip
         faults.jobs += [None, JobFault(dies_after=7), None, JobFault(canceled=True)]
         self.round("cnns")
