@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autograder.canvascommands import canvas as canvas_commands
 from autograder.coursecommands import course, final, release
 from autograder.options import FILE as _FILE
 from autograder.options import FOLDER as _FOLDER
 from autograder.options import PROJECT as _PROJECT
 from autograder.project.commands import project as project_commands
+from autograder.pullcommands import login, logout, pull
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from autograder.session import Graded, Session
 
 FINDINGS, USAGE, INFRASTRUCTURE = 1, 2, 3
-TOKEN = "CANVAS_TOKEN"  # noqa: S105 - a name
-"""Environment variable with the access token of Canvas."""
 _TRY_OUT_REMARK = (
     "autograder: no course secret is set, so hidden data are drawn from the published try-out "
     "value; set AUTOGRADER_SECRET for real grades."
@@ -43,14 +43,15 @@ class _Group(click.Group):
     """Says every expected error in one sentence, and which exit status it is."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from autograder.errors import AutograderError, IsolationError, RoomError
+        from autograder.errors import AutograderError, CanvasError, IsolationError, RoomError
         from autograder.text import one_line
 
         try:
             return super().invoke(ctx)
         except AutograderError as error:
             click.echo(f"autograder: {one_line(str(error), 4000)}", err=True)
-            ctx.exit(INFRASTRUCTURE if isinstance(error, IsolationError | RoomError) else USAGE)
+            ours = isinstance(error, CanvasError | IsolationError | RoomError)
+            ctx.exit(INFRASTRUCTURE if ours else USAGE)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,6 +61,7 @@ def main() -> None:
 
 
 main.add_command(project_commands)
+main.add_command(canvas_commands)
 
 
 @main.command()
@@ -225,7 +227,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.bundle import Bundle
     from autograder.errors import BundleError
     from autograder.gradebook import read
-    from autograder.secret import course_secret
+    from autograder.secret import TOKEN, course_secret
     from autograder.session import check_ledger, prepared
     from autograder.teams import read as read_teams
 
@@ -566,6 +568,8 @@ def _export(graded: Graded, gradebook: Path, assignment: str, out: Path, *, dry_
 main.add_command(course)
 main.add_command(release)
 export.add_command(final)
+for _command in (pull, login, logout):
+    canvas_commands.add_command(_command)
 
 if __name__ == "__main__":
     main()
