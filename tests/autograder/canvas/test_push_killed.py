@@ -28,8 +28,8 @@ def processes() -> Iterator[multiprocessing.context.ForkServerContext]:
     context.set_forkserver_preload(["pusher"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(pusher.__file__).parent))
-        patch.setattr(sys.modules["__main__"], "__spec__", None)
-        patch.setattr(sys.modules["__main__"], "__file__", None)
+        patch.setattr(sys.modules["__main__"], "__spec__", None, raising=False)
+        patch.setattr(sys.modules["__main__"], "__file__", None, raising=False)
         yield context
 
 
