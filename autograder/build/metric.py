@@ -161,7 +161,8 @@ class _Origins:
                 return self.of(body)
         return self.any([n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
                         + [k.value for k in getattr(node, "keywords", [])]
-                        + [g.iter for g in getattr(node, "generators", [])])  # fmt: skip
+                        + [part for g in getattr(node, "generators", [])
+                           for part in (g.iter, *g.ifs)])  # fmt: skip
 
     def numbers(self, node: ast.expr, seen: frozenset[str] = frozenset()) -> list[float]:
         """Numbers typed in an expression of arithmetic; those inside calls and indices are not."""

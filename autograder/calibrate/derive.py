@@ -49,10 +49,10 @@ class Quality:
 def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
     """The thresholds of ``metric`` from the ``runs`` of its trial.
 
-    The last step is the bound that correct solutions reach, or the one that theory gives; a step of share ``s`` lies at
-    ``b + s (bound - b)``, ``b`` the mean score of the best trivial baseline, but, as far as the
-    bound allows, at least :data:`LEAST_ERRORS` standard errors beyond it and beyond whatever a
-    trivial baseline has scored on any hidden set.
+    The last step is the bound that correct solutions reach, or the one that theory gives; a step
+    of share ``s`` lies at ``b + s (bound - b)``, ``b`` the mean score of the best trivial
+    baseline, but, as far as the bound allows, at least :data:`LEAST_ERRORS` standard errors beyond
+    it and beyond whatever a trivial baseline has scored on any hidden set.
 
     Raises:
         ValueError: if there are too few runs to tell.

@@ -31,16 +31,17 @@ For staff: students must not see this page. `autograder calibrate --report` writ
 `reference_impl/NAME/calibration.json` and from what `autograder verify --record` found;
 [how to declare trials](assignments.md#thresholds).
 
-A *run* trains the reference once, with a seed and a course secret of its own, and measures its
-metrics on the hidden sets of that secret. *Asked for* are the thresholds: the last earns full
-credit and is a one-sided tolerance bound, which, with the confidence stated, a share of correct
-solutions (its content) reaches. It is normal theory's; where the Shapiro-Wilk test rejects that,
-no run of an honest recipe lies below it, and the content is an order statistic's, as it is where all
-runs give one value (*constant*). The most lenient of the honest recipes decides. Where the bound is
-*theory*'s or the question's own, `calibration.py` says whence it comes; its content is what the runs
-are sure of, and the tolerance bound stands beside it. *Beyond it by* is the distance of each threshold from the best
-trivial baseline in standard errors; below 3 it is refused. *False fails* are honest runs that miss
-full credit, and the upper 95 % confidence bound of their rate.
+A *run* trains the reference once, or asks its functions, with a seed and a course secret of its
+own, and measures its metrics on the hidden sets of that secret. *Asked for* are the thresholds:
+the last earns full credit and is a one-sided tolerance bound, which, with the confidence stated, a
+share of correct solutions (its content) reaches. It is normal theory's; where the Shapiro-Wilk
+test rejects that, no run of an honest recipe lies below it, and the content is an order
+statistic's, as it is where all runs give one value (*constant*). The most lenient of the honest
+recipes decides. Where the bound is *theory*'s or the question's own, the trial says whence it
+comes; its content is what the runs are sure of, and the tolerance bound stands beside it. *Beyond
+it by* is the distance of each threshold from the best trivial baseline in standard errors; below 3
+it is refused. *False fails* are honest runs that miss full credit, and the upper 95 % confidence
+bound of their rate.
 """
 
 

@@ -35,7 +35,7 @@ Array = npt.NDArray[Any]
 
 
 _own_report = subgroups.subgroup_report
-"""What the author of a card reports with; the reference's card, with which it is compared, stays."""
+"""What the author of a card reports with; the card that it is compared with stays as it is."""
 
 
 def _reporting(changes: tuple[Change, ...]) -> tuple[Change, ...]:
