@@ -74,7 +74,10 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
     steps = [min(max(share * way, least), way) for share in metric.steps]
     lenient: Callable[[float], float] = math.floor if sign > 0 else math.ceil
     return Threshold(
-        steps=[round(lenient((score + sign * step) * scale) / scale, DIGITS) for step in steps],
+        steps=[
+            round(lenient(round((score + sign * step) * scale, DIGITS)) / scale, DIGITS)
+            for step in steps
+        ],
         better=metric.better,
         bound=round(value, 6),
         rule=bound.rule,

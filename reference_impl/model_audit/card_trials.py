@@ -56,7 +56,7 @@ class _Carded(NamedTuple):
 
 
 def _carded() -> _Carded:
-    data = hidden.cohort("q9/card", {"north": 500, "south": 300, "west": 40})
+    data = hidden.cohort("q9/card", {"north": 500, "south": 300, "west": 40}, slope=0.4)
     return _Carded(data, card_audit.model_card(data.y, data.p, 0.35, data.groups, {}))
 
 
@@ -70,7 +70,7 @@ class _Told(NamedTuple):
 
 
 def _told(task: _Carded, seed: int, device: str) -> _Told:
-    tools = {
+    tools: dict[str, Any] = {
         **card_audit.TOOLS,
         "subgroup_report": functools.partial(_own_report, seed=1000 + seed),
     }
@@ -145,7 +145,7 @@ def _card_of(part: str, seed: int = 0) -> dict[str, Any]:
     """The card of the supplied model, of the patients of one part."""
     data, _ = hidden.evaluation(part)
     threshold = float(np.quantile(hidden.evaluation("val")[0].p, 0.75))
-    tools = {
+    tools: dict[str, Any] = {
         **card_audit.TOOLS,
         "subgroup_report": functools.partial(subgroups.subgroup_report, seed=seed),
         "ece_null": functools.partial(reliability.ece_null, seed=seed),

@@ -49,7 +49,7 @@ VERDICTS_LEAST = _THRESHOLDS.full("verdicts", "sealed models judged right, at le
 
 COMPLETENESS_MOST = _THRESHOLDS.full("completeness", "how far attributions may not add up")
 """How far the sum of an image's attributions over the change of its logit is from one, at most,
-with 300 steps."""
+with 400 steps."""
 
 ARL0 = 50
 """Updates to a false alarm, on average, that the hidden tests ask a monitor for."""

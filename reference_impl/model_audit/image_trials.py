@@ -90,7 +90,7 @@ def _accusing(chosen: Callable[[_Case], Array]) -> Callable[[_Case], Array]:
 def _one_at_random(case: _Case) -> Array:
     """Of each model one edit or none."""
     drawn = student_rng("model_audit calibration verdicts").integers(-1, 4, case.p.shape[1])
-    return drawn[:, None] == np.arange(4)
+    return np.asarray(drawn).reshape(-1, 1) == np.arange(4)
 
 
 def _low_auc(case: _Case) -> Array:
@@ -177,13 +177,15 @@ def _pictures() -> _Pictures:
         own, x0 = network(model.weights), torch.full((1, 3, 32, 32), float(rng.uniform(0.2, 0.8)))
         with torch.no_grad():
             change = (own(shown) - own(x0)).double().numpy()
-        rows = np.argsort(-np.abs(change))[:100][rng.permutation(100)[:6]]
-        for part, value in zip(task, (own, shown[rows], x0, change[rows]), strict=True):
-            part.append(value)  # type: ignore[arg-type]
+        rows = np.argsort(-np.abs(change))[:50][rng.permutation(50)[:6]]
+        task.networks.append(own)
+        task.images.append(shown[rows])
+        task.x0.append(x0)
+        task.change.append(change[rows])
     return task
 
 
-def _sums(task: _Pictures, steps: int = 300) -> Array:
+def _sums(task: _Pictures, steps: int = 400) -> Array:
     """Sum of the attributions of each image: [12]."""
     maps = [
         attribution.integrated_gradients(own, x, x0, steps=steps)

@@ -184,13 +184,17 @@ def _without_gap() -> list[hidden.Decisions]:
     return [hidden.without_gap(rng) for _ in range(hidden.NULL_SIMULATIONS)]
 
 
+def _p(data: hidden.Decisions, shuffles: int, seed: int) -> float:
+    return gaps.permutation_p(*data, "tpr", shuffles, seed)
+
+
 def _p_values(drawn: list[hidden.Decisions], seed: int, device: str) -> Numbers:
     first = 1000 * seed
-    return [gaps.permutation_p(*data, "tpr", B=59, seed=first + n) for n, data in enumerate(drawn)]
+    return [_p(data, 59, first + n) for n, data in enumerate(drawn)]
 
 
 def _by(function: P, **given: Any) -> Callable[[list[hidden.Decisions]], Numbers]:
-    return lambda drawn: [function(*data, "tpr", **given) for data in drawn]
+    return lambda drawn: [function(*data, metric="tpr", **given) for data in drawn]
 
 
 def _noise(drawn: list[Any]) -> Numbers:
@@ -231,7 +235,7 @@ _null = Trial(
 
 def _agreeing(drawn: list[hidden.Decisions], p: Numbers) -> Array:
     """Values of p and the reference's, from other shuffles: [N, 2]."""
-    other = [gaps.permutation_p(*data, "tpr", B=199, seed=n) for n, data in enumerate(drawn)]
+    other = [_p(data, 199, n) for n, data in enumerate(drawn)]
     return np.column_stack([p, other])
 
 
@@ -283,7 +287,7 @@ _power = Trial(
     name="p with a gap",
     prepare=_planted_gaps,
     answer=lambda drawn, seed, device: [
-        gaps.permutation_p(*data, "tpr", B=99, seed=1000 * seed + n) for n, data in enumerate(drawn)
+        _p(data, 99, 1000 * seed + n) for n, data in enumerate(drawn)
     ],
     metrics=(
         Metric(
