@@ -158,7 +158,9 @@ def _shuffled_among_all(
 def _table_test(test: Callable[[Array], Any]) -> P:
     """``permutation_p`` by another test of the table of decision and group."""
 
-    def p(y: Array, flagged: Array, groups: Any, metric: str = "tpr", **_: Any) -> float:
+    def p(
+        y: Array, flagged: Array, groups: Any, metric: str = "tpr", B: int = 0, seed: int = 0
+    ) -> float:
         rows = np.asarray(y) == 1
         counts = pd.crosstab(np.asarray(flagged)[rows], np.asarray(groups)[rows]).to_numpy()
         return float(test(counts).pvalue) if counts.shape[0] > 1 else 1.0
