@@ -32,7 +32,17 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["REFERENCE", "Change", "Measured", "Metric", "Trial", "changed", "course", "measure"]
+__all__ = [
+    "REFERENCE",
+    "Change",
+    "Measured",
+    "Metric",
+    "Trial",
+    "changed",
+    "course",
+    "measure",
+    "under",
+]
 
 REFERENCE = "reference"
 """The recipe that changes nothing."""
@@ -76,6 +86,10 @@ class Metric:
     steps: tuple[float, ...] = (1.0,)
     """Which shares of the way from the best baseline to the bound are asked for. None: the metric
     is measured and not graded."""
+    theory: float | None = None
+    """A bound that follows from theory or from the question's own words, in place of the tolerance
+    bound. Whoever declares one says where it comes from. Runs tell how often it fails a correct
+    solution, and it is refused like any other where a trivial baseline comes near."""
     what: str = ""
     """What it is and in which unit, for people"""
 
@@ -133,7 +147,7 @@ def measure(trial: Trial, recipe: str, seed: int, device: str = "cpu") -> Measur
     Raises:
         KeyError: if the trial has no such recipe.
     """
-    with course(seed), _under(trial.recipes[recipe]):
+    with course(seed), under(trial.recipes[recipe]):
         task = trial.prepare()
         answers = trial.answer(task, seed, device)
         rows = {metric.name: metric.rows(task, answers) for metric in trial.metrics}
@@ -178,7 +192,8 @@ def course(number: int) -> Iterator[None]:
 
 
 @contextmanager
-def _under(changes: tuple[Change, ...]) -> Iterator[None]:
+def under(changes: tuple[Change, ...]) -> Iterator[None]:
+    """The ``changes`` of a recipe, for as long as it lasts."""
     with ExitStack() as stack:
         for change in changes:
             stack.enter_context(patch.multiple(change.module, **change.values))

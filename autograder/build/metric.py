@@ -49,7 +49,9 @@ class Typed:
 def typed_threshold(test: ast.FunctionDef) -> Typed | None:
     """The first typed number that a score of ``test`` is compared with."""
     origins = _Origins(test)
-    for node, sides in _comparisons(test, origins):
+    for node, sides in _comparisons(test):
+        if SCORE not in map(origins.of, sides):
+            continue
         for side in sides:
             for number in origins.numbers(side):
                 if abs(number) > TOLERANCE:
@@ -58,24 +60,27 @@ def typed_threshold(test: ast.FunctionDef) -> Typed | None:
 
 
 def is_metric_test(test: ast.FunctionDef) -> bool:
-    """Whether ``test`` compares a score with something that was revealed."""
+    """Whether ``test`` compares what comes of the student's objects with something revealed.
+
+    A score is such; so is what needs no truth, such as how often an alarm sounded without reason.
+    """
     origins = _Origins(test)
+    sides = [[origins.of(side) for side in pair] for _, pair in _comparisons(test)]
     return any(
-        any(origins.of(side) == TRUTH for side in sides) for _, sides in _comparisons(test, origins)
+        one == TRUTH and other & THEIRS
+        for left, right in sides
+        for one, other in ((left, right), (right, left))
     )
 
 
-def _comparisons(
-    test: ast.FunctionDef, origins: _Origins
-) -> list[tuple[ast.Compare, list[ast.expr]]]:
-    """The two sides of every comparison by order of which one is a score."""
+def _comparisons(test: ast.FunctionDef) -> list[tuple[ast.Compare, list[ast.expr]]]:
+    """The two sides of every comparison by order."""
     found = []
     for node in ast.walk(test):
         if isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
             for operator, left, right in zip(node.ops, operands[:-1], operands[1:], strict=True):
-                scores = [origins.of(side) == SCORE for side in (left, right)]
-                if isinstance(operator, ORDERS) and any(scores):
+                if isinstance(operator, ORDERS):
                     found.append((node, [left, right]))
     return sorted(found, key=lambda pair: pair[0].lineno)
 
@@ -156,7 +161,8 @@ class _Origins:
                 return self.of(body)
         return self.any([n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
                         + [k.value for k in getattr(node, "keywords", [])]
-                        + [g.iter for g in getattr(node, "generators", [])])  # fmt: skip
+                        + [part for g in getattr(node, "generators", [])
+                           for part in (g.iter, *g.ifs)])  # fmt: skip
 
     def numbers(self, node: ast.expr, seen: frozenset[str] = frozenset()) -> list[float]:
         """Numbers typed in an expression of arithmetic; those inside calls and indices are not."""

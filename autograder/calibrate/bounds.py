@@ -73,7 +73,7 @@ class Bound:
 
     value: float
     rule: str
-    """``"normal"`` or ``"order statistic"``"""
+    """``"normal"``, ``"order statistic"`` or ``"constant"``"""
     content: float
     deciding: Group
     """The group whose bound it is: the most lenient of all"""
@@ -86,7 +86,9 @@ def lower_bound(groups: Mapping[Group, Sequence[float]]) -> Bound:
     :data:`LARGE` values or more have their own, and the smaller ones share theirs. If the
     Shapiro-Wilk test rejects that deviations from the groups' means are normal, the bound is not
     above the least value of all groups either, and the content is what :func:`order_content` says
-    of so many: whatever the distribution is, a bound that is lower yet admits no fewer.
+    of so many: whatever the distribution is, a bound that is lower yet admits no fewer. Where all
+    values are one, as where a definition leaves no room, it is the bound: a spread of zero says
+    nothing of a distribution, so that the content is :func:`order_content`'s there, too.
 
     Args:
         groups: Scores by recipe and device, the higher the better; five or more in all, of which
@@ -99,6 +101,9 @@ def lower_bound(groups: Mapping[Group, Sequence[float]]) -> Bound:
     everything = np.concatenate([*samples.values(), np.empty(0)])
     if len(everything) < 5 or max(map(len, samples.values())) < 3:
         raise ValueError(f"{len(everything)} runs tell nothing of a spread; run five seeds or more")
+    if np.ptp(everything) == 0:
+        first = next(iter(samples))
+        return Bound(float(everything[0]), "constant", order_content(len(everything)), first)
     spreads = _spreads(samples)
     parts = [
         (x - x.mean()) / (spreads[group][0] or 1.0)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from autograder.calibrate.bounds import CONFIDENCE, failure_rate_at_most, lower_bound
+from autograder.calibrate.bounds import (
+    CONFIDENCE,
+    Bound,
+    Group,
+    failure_rate_at_most,
+    lower_bound,
+)
 from autograder.calibrate.ledger import Run, Threshold
 
 if TYPE_CHECKING:
@@ -43,10 +49,10 @@ class Quality:
 def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
     """The thresholds of ``metric`` from the ``runs`` of its trial.
 
-    The last step is the bound that correct solutions reach; a step of share ``s`` lies at
-    ``b + s (bound - b)``, ``b`` the mean score of the best trivial baseline, but, as far as the
-    bound allows, at least :data:`LEAST_ERRORS` standard errors beyond it and beyond whatever a
-    trivial baseline has scored on any hidden set.
+    The last step is the bound that correct solutions reach, or the one that theory gives; a step
+    of share ``s`` lies at ``b + s (bound - b)``, ``b`` the mean score of the best trivial
+    baseline, but, as far as the bound allows, at least :data:`LEAST_ERRORS` standard errors beyond
+    it and beyond whatever a trivial baseline has scored on any hidden set.
 
     Raises:
         ValueError: if there are too few runs to tell.
@@ -58,6 +64,9 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
         if run.recipe in honest and metric.name in run.metrics:
             groups.setdefault((run.recipe, run.device), []).append(sign * run.metrics[metric.name])
     bound = lower_bound(groups)
+    tolerance = sign * bound.value
+    if metric.theory is not None:
+        bound = _declared(sign * metric.theory, groups, bound)
     name, score, error, top = _best_baseline(metric, trial, runs, sign)
     value = sign * bound.value
     way, scale = bound.value - sign * score, 10**DIGITS
@@ -65,7 +74,10 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
     steps = [min(max(share * way, least), way) for share in metric.steps]
     lenient: Callable[[float], float] = math.floor if sign > 0 else math.ceil
     return Threshold(
-        steps=[round(lenient((score + sign * step) * scale) / scale, DIGITS) for step in steps],
+        steps=[
+            round(lenient(round((score + sign * step) * scale, DIGITS)) / scale, DIGITS)
+            for step in steps
+        ],
         better=metric.better,
         bound=round(value, 6),
         rule=bound.rule,
@@ -76,7 +88,15 @@ def derive(metric: Metric, trial: Trial, runs: Sequence[Run]) -> Threshold:
         baseline_score=round(score, 6),
         baseline_top=round(top, 6),
         error=round(error, 6),
+        tolerance=None if metric.theory is None else round(tolerance, 6),
     )
+
+
+def _declared(value: float, groups: Mapping[Group, Sequence[float]], tolerance: Bound) -> Bound:
+    """The bound that theory gives, with the content that the runs of ``groups`` are sure of."""
+    scores = [score for values in groups.values() for score in values]
+    rate = failure_rate_at_most(sum(score < value for score in scores), len(scores))
+    return Bound(value, "theory", 1 - rate, tolerance.deciding)
 
 
 def _best_baseline(
@@ -108,12 +128,17 @@ def quality(threshold: Threshold, metric: Metric, trial: Trial, runs: Sequence[R
             missed.setdefault(run.recipe, []).append(short)
     honest = [one for name in (REFERENCE, *trial.honest) for one in missed.get(name, [])]
     return Quality(
-        separation=[distance / (threshold.error or math.inf) for distance in beyond],
+        separation=[_in_errors(distance, threshold) for distance in beyond],
         failed=sum(honest),
         honest=len(honest),
         false_fail_at_most=failure_rate_at_most(sum(honest), len(honest)),
         missed={recipe: sum(short) for recipe, short in missed.items()},
     )
+
+
+def _in_errors(distance: float, threshold: Threshold) -> float:
+    """``distance`` in standard errors; infinite where nothing varies."""
+    return distance / threshold.error if threshold.error else math.copysign(math.inf, distance)
 
 
 def refusal(threshold: Threshold, metric: str) -> str:
@@ -129,7 +154,7 @@ def refusal(threshold: Threshold, metric: str) -> str:
         distance = sign * (step - threshold.baseline_score)
         if not distance >= LEAST_ERRORS * threshold.error - 10**-DIGITS:
             return (
-                f"{metric}: the step {step:g} lies {distance / threshold.error:.1f} standard "
+                f"{metric}: the step {step:g} lies {_in_errors(distance, threshold):.1f} standard "
                 f"errors ({threshold.error:.3g} each) beyond {threshold.baseline} "
                 f"({threshold.baseline_score:.4g}), and {LEAST_ERRORS:g} are needed; {advice}"
             )

@@ -45,7 +45,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         return self.trial, self.recipe, self.seed, "cpu" if self.device == "cpu" else "cuda"
 
 
-class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Threshold(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
     """What a metric must reach, and how that was derived."""
 
     steps: list[float]
@@ -54,13 +56,13 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     bound: float
     """What correct solutions reach with the stated content"""
     rule: str
-    """``"normal"`` or ``"order statistic"``"""
+    """``"normal"``, ``"order statistic"``, ``"constant"``, or ``"theory"``: it is declared"""
     content: float
     """Share of correct solutions that reach the bound"""
     confidence: float
     """How sure that is"""
     deciding: str
-    """The honest recipe and device whose bound is the most lenient"""
+    """The honest recipe and device whose tolerance bound is the most lenient"""
     baseline: str
     """The best trivial baseline"""
     baseline_score: float
@@ -69,6 +71,8 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     error: float
     """Paired bootstrap standard error of the distance between it and the reference on one hidden
     set"""
+    tolerance: float | None = None
+    """The tolerance bound, for comparison, where the bound is theory's"""
 
 
 class Ledger(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -124,7 +128,8 @@ def source_hash(reference: Path, name: str) -> str:
 
     That is its own and that of all modules of the reference it imports, directly or not. Comments,
     docstrings and formatting do not count, nor does what a run does not depend on: whether a recipe
-    is honest or weak, which steps of a metric are graded, and anything of version control.
+    is honest or weak, which steps of a metric are graded, a bound of theory, and anything of
+    version control.
 
     Args:
         reference: The folder ``reference_impl``.
@@ -168,7 +173,8 @@ def _forget_judgement(call: ast.Call) -> None:
     """Leave of a declared metric or trial what its runs depend on."""
     match call.func:
         case ast.Name(id="Metric"):
-            call.keywords = [word for word in call.keywords if word.arg not in ("steps", "what")]
+            judged = ("steps", "theory", "what")
+            call.keywords = [word for word in call.keywords if word.arg not in judged]
         case ast.Name(id="Trial"):
             for word in call.keywords:
                 word.arg = {"weak": "honest", "learners": "baselines"}.get(str(word.arg), word.arg)

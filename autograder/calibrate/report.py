@@ -31,15 +31,17 @@ For staff: students must not see this page. `autograder calibrate --report` writ
 `reference_impl/NAME/calibration.json` and from what `autograder verify --record` found;
 [how to declare trials](assignments.md#thresholds).
 
-A *run* trains the reference once, with a seed and a course secret of its own, and measures its
-metrics on the hidden sets of that secret. *Asked for* are the thresholds: the last earns full
-credit and is a one-sided tolerance bound, which, with the confidence stated, a share of correct
-solutions (its content) reaches. It is normal theory's; where the Shapiro-Wilk test rejects that,
-no run of an honest recipe lies below it, and the content is an order statistic's. The most lenient
-of the honest recipes decides. *Beyond it by* is the distance of each threshold from the best
-trivial baseline in standard errors; below 3 it is refused. *False fails* are honest runs that miss
-full credit, and the upper 95 % confidence bound of their rate. *Power* is the part of the runs of
-weak recipes that miss full credit.
+A *run* trains the reference once, or asks its functions, with a seed and a course secret of its
+own, and measures its metrics on the hidden sets of that secret. *Asked for* are the thresholds:
+the last earns full credit and is a one-sided tolerance bound, which, with the confidence stated, a
+share of correct solutions (its content) reaches. It is normal theory's; where the Shapiro-Wilk
+test rejects that, no run of an honest recipe lies below it, and the content is an order
+statistic's, as it is where all runs give one value (*constant*). The most lenient of the honest
+recipes decides. Where the bound is *theory*'s or the question's own, the trial says whence it
+comes; its content is what the runs are sure of, and the tolerance bound stands beside it. *Beyond
+it by* is the distance of each threshold from the best trivial baseline in standard errors; below 3
+it is refused. *False fails* are honest runs that miss full credit, and the upper 95 % confidence
+bound of their rate. *Power* is the part of the runs of weak recipes that miss full credit.
 """
 
 
@@ -99,13 +101,15 @@ def _threshold_row(
     if threshold is None:
         return [*start, "none", "refused", "", "", "", ""]
     known = quality(threshold, metric, trial, runs)
-    bound = f"{threshold.bound:.4g} ({threshold.rule}, content {threshold.content:.3g}; "
+    by = threshold.deciding
+    if threshold.tolerance is not None:
+        by = f"tolerance bound {threshold.tolerance:.4g}, {by}"
     return [
         *start,
-        f"{bound}{threshold.deciding})",
+        f"{threshold.bound:.4g} ({threshold.rule}, content {threshold.content:.3g}; {by})",
         ", ".join(f"{step:.4g}" for step in threshold.steps),
         f"{threshold.baseline} {threshold.baseline_score:.4g}",
-        ", ".join(f"{value:.1f}" for value in known.separation),
+        ", ".join("∞" if value == np.inf else f"{value:.1f}" for value in known.separation),
         f"{known.failed} of {known.honest} (≤ {100 * known.false_fail_at_most:.1f} %)",
         _power(known, trial, runs),
     ]

@@ -9,10 +9,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from reference_impl.thresholds import Thresholds
 
 __all__ = [
     "TestPart", "comparison", "constant", "deviated", "model_spread", "runs", "subgroups",
@@ -21,7 +24,7 @@ __all__ = [
 
 ROUNDING = 6e-4
 """By how much a number may differ from its recomputation: three decimals, printed and rounded."""
-BOUND_SLACK = 0.5
+BOUND_SLACK = Thresholds(Path(__file__).parent).full("interval_ends", "how far an end may be off")
 """By what share of an interval's width each of its ends may lie elsewhere: bootstraps differ."""
 
 Array = npt.NDArray[Any]
@@ -132,7 +135,7 @@ def comparison(part: TestPart, results: Mapping[str, Any], predictions: Predicti
     model = np.stack([part.values(predictions, name) for name in results["model"]["runs"]])
     difference = kit.improvement(part.metric, part.y, baseline, model)
     low, high = kit.interval(part.metric, part.y, baseline, model, part.group)
-    slack = BOUND_SLACK * (high - low)
+    slack = BOUND_SLACK.reveal() * (high - low)
     wanted = (("difference", difference, ROUNDING), ("low", low, slack), ("high", high, slack))
     found = [
         f"{name}: claimed {said[name]:g}, recomputed {value:.4f}"

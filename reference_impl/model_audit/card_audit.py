@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reference_impl.model_audit import cards, gaps, reliability, subgroups
+from reference_impl.thresholds import Thresholds
 
 __all__ = ["DEDUCTIONS", "TOOLS", "deductions", "model_card"]
 
@@ -20,16 +22,13 @@ DEDUCTIONS = {"false": 2, "superlative": 1, "missing": 1}
 
 POINT = 6e-4
 """How far an estimate may be off: cards may round to three decimals."""
-SPREAD = 0.35
-"""How far an end of an interval may be off, in widths of the reference's interval.
+_THRESHOLDS = Thresholds(Path(__file__).parent)
+# Derived from runs, or declared with the reason, in `card_trials.py`.
 
-Two percentile intervals from 200 resamples each differ by chance. The standard error of a 2.5 %
-quantile of 200 normal draws is √(.025 · .975 / 200) / φ(1.96) = 0.189 standard deviations of the
-estimate, and an interval is 3.92 of them wide: the difference of two ends has a standard error of
-0.068 widths, and 0.35 widths are five of these.
-"""
-NULL_SPREAD = 0.25
-"""How far ``ece_null_95`` may be off, as a share; 500 simulations leave about 3 %."""
+SPREAD = _THRESHOLDS.full("card_ends", "how far an end of an interval may be off, at most")
+"""In widths of the reference's interval: two percentile intervals differ by chance."""
+NULL_SPREAD = _THRESHOLDS.full("card_null", "how far ece_null_95 may be off, at most")
+"""As a share of the reference's."""
 _ENDS = tuple(f"{metric}_{end}" for metric in ("auc", "tpr", "fpr") for end in ("lo", "hi"))
 _GROUP = ("auc", "tpr", "fpr", *_ENDS)
 
@@ -137,12 +136,12 @@ def _compared(card: Mapping[str, Any], truth: dict[str, Any]) -> list[Finding]:
 
 
 def _null(truth: dict[str, Any], name: str) -> float:
-    return NULL_SPREAD * truth["calibration"][name] if name == "ece_null_95" else POINT
+    return NULL_SPREAD.reveal() * truth["calibration"][name] if name == "ece_null_95" else POINT
 
 
 def _gap(truth: dict[str, Any], name: str) -> float:
     lo, hi = truth["gap"]["lo"], truth["gap"]["hi"]
-    return POINT if name == "gap" or lo is None else SPREAD * float(hi - lo)
+    return POINT if name == "gap" or lo is None else SPREAD.reveal() * float(hi - lo)
 
 
 def _section(
@@ -173,7 +172,7 @@ def _groups(given: Any, truth: Sequence[dict[str, Any]]) -> Iterator[Finding]:
 def _width(line: dict[str, Any], key: str) -> float:
     metric = key.split("_")[0]
     low, high = line[f"{metric}_lo"], line[f"{metric}_hi"]
-    return POINT if key == metric or low is None else max(SPREAD * (high - low), 0.01)
+    return POINT if key == metric or low is None else max(SPREAD.reveal() * (high - low), 0.01)
 
 
 def _agree(given: Any, true: Any, allowed: float) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DriftMonitor"]
+from reference_impl.model_audit.triage import Streams
+
+__all__ = ["CHART", "Chart", "DriftMonitor", "first_alarms"]
 
 WEIGHT = 0.2
 """Share of the newest day in the moving average."""
@@ -19,6 +23,26 @@ RUNS, HORIZON = 400, 4
 """Simulated streams, and their length in run lengths."""
 
 Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """How a chart gathers the standardised values of its days."""
+
+    size: int
+    """Numbers that it remembers"""
+    after: Callable[[Array, Array], Array]
+    """What it remembers after a value more: from [..., size] and [...] to [..., size]"""
+    height: Callable[[Array], Array]
+    """How far it is from what is usual: from [..., size] to [...]"""
+
+
+def _averaged(average: Array, z: Array) -> Array:
+    return np.asarray((1 - WEIGHT) * average + WEIGHT * z[..., None])
+
+
+CHART = Chart(1, _averaged, lambda average: np.abs(average[..., 0]))
+"""The exponentially weighted moving average; calibration tries others."""
 
 
 class DriftMonitor:
@@ -43,7 +67,7 @@ class DriftMonitor:
         correlation = np.eye(charts)
         correlation[:-1, :-1] = np.corrcoef(watched.T)
         self._limit = _limit(correlation, RESERVE * arl0, np.random.default_rng(seed))
-        self._average = np.zeros(charts)
+        self._state = np.zeros((charts, CHART.size))
         self._scores: dict[int, Array] = {}
         self._day = 0
 
@@ -72,10 +96,10 @@ class DriftMonitor:
         self._day += 1
         if late is not None:
             self._move(slice(-1, None), self._calibration(*late))
-        return bool((np.abs(self._average) > self._limit).any())
+        return bool((CHART.height(self._state) > self._limit).any())
 
     def _move(self, charts: slice, z: Any) -> None:
-        self._average[charts] = (1 - WEIGHT) * self._average[charts] + WEIGHT * z
+        self._state[charts] = CHART.after(self._state[charts], np.atleast_1d(z))
 
     def _calibration(self, day: int, y: npt.ArrayLike) -> float:
         """Standardised difference of the outcomes of a day and what was expected of it."""
@@ -94,12 +118,12 @@ def _limit(correlation: Array, arl0: float, rng: np.random.Generator) -> float:
     """
     charts, days = len(correlation), int(HORIZON * arl0)
     root = np.linalg.cholesky(correlation + 1e-9 * np.eye(charts))
-    average = np.zeros((RUNS, charts))
+    state = np.zeros((RUNS, charts, CHART.size))
     highest = np.zeros((RUNS, days))
     for day in range(days):
         z = rng.standard_normal((RUNS, charts)) @ root.T
-        average = (1 - WEIGHT) * average + WEIGHT * z
-        highest[:, day] = np.abs(average).max(axis=1)
+        state = CHART.after(state, z)
+        highest[:, day] = CHART.height(state).max(axis=1)
     highest = np.maximum.accumulate(highest, axis=1)
 
     def run_length(limit: float) -> float:
@@ -112,3 +136,22 @@ def _limit(correlation: Array, arl0: float, rng: np.random.Generator) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if run_length(middle) < arl0 else (low, middle)
     return high
+
+
+def first_alarms(monitor: DriftMonitor, watched: Streams, delay: int = 10) -> npt.NDArray[np.int64]:
+    """The day of the first alarm in each stream, from 0; the number of days where there is none.
+
+    Args:
+        monitor: A fresh one; each stream is watched by a copy.
+        watched: N streams.
+        delay: Days after which the outcomes of a day are told.
+    """
+    found = []
+    for x, p, y in zip(watched.x, watched.p, watched.y, strict=True):
+        mine = copy.deepcopy(monitor)
+        alarms = (
+            mine.update(x[day], p[day], (day - delay, y[day - delay]) if day >= delay else None)
+            for day in range(len(x))
+        )
+        found.append(next((day for day, alarm in enumerate(alarms) if alarm), len(x)))
+    return np.array(found)

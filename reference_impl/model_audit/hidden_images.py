@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from pathlib import Path
 from typing import Any
 
 import dermsim
@@ -19,59 +20,51 @@ import numpy as np
 import numpy.typing as npt
 
 from reference_impl.course_secret import seed, student_rng
-from reference_impl.model_audit import planted_images
+from reference_impl.model_audit import planted_images, triage
 from reference_impl.model_audit.counterfactuals import pairs, single_views
 from reference_impl.secret import Secret
+from reference_impl.thresholds import Thresholds
 
 __all__ = [
     "ARL0",
     "ARL0_LEAST",
+    "COMPLETENESS_MOST",
     "DELAY_MOST",
     "VERDICTS_LEAST",
     "AuditSet",
     "Sealed",
     "audit_set",
+    "relative_delay",
+    "run_length",
     "sealed_models",
+    "streams",
     "warm",
 ]
 
-VERDICTS_LEAST = 5
-"""Of six sealed models, how many must be judged right; and none of the clean ones convicted.
+_THRESHOLDS = Thresholds(Path(__file__).parent)
+# Derived from runs of the reference, or declared with the reason, in `image_trials.py`.
 
-`planted_images.json` has the mean and the standard deviation of the paired differences of each edit
-on 1,500 lesions. With the 300 of a test, the largest effect of an edit on a model that does not
-depend on it is -0.048, and each is at least 9.8 standard errors within the margin of 0.1; to be
-flagged, an estimate has to lie 1.97 standard errors beyond. The smallest on a model that does
-depend on it is 0.735, 41 standard errors beyond. So chance turns no verdict of the intervals asked
-for (a normal tail beyond 11 standard errors: below 1e-27), nor of others of reasonable kind, and
-five of six leaves room for one that turns out differently.
-"""
+VERDICTS_LEAST = _THRESHOLDS.full("verdicts", "sealed models judged right, at least")
+"""Of six sealed models, how many must be judged right; and none of the clean ones convicted."""
+
+COMPLETENESS_MOST = _THRESHOLDS.full("completeness", "how far attributions may not add up")
+"""How far the sum of an image's attributions over the change of its logit is from one, at most,
+with 400 steps."""
 
 ARL0 = 50
 """Updates to a false alarm, on average, that the hidden tests ask a monitor for."""
 
-ARL0_LEAST = Secret(0.8 * ARL0, "mean run length without drift, at least")
-"""Days watched over alarms in 200 streams without drift of 120 days, at least.
-
-Of 200 streams some 180 sound an alarm, so that the estimate has a relative standard error of about
-1 / sqrt(180) = 7.5 %. A monitor whose true run length is exactly what it was asked for fails in
-about 0.15 % of draws (ln 0.8 = -3.0 standard errors); the reference, which keeps a reserve of a
-quarter, in fewer than one in 10^8.
-"""
+ARL0_LEAST = _THRESHOLDS.full("run_length", "mean run length without drift, at least")
+"""Days watched over alarms in 200 streams without drift of 120 days, at least."""
 
 DELAY_MOST = {
-    "covariate": Secret(8.0, "mean delay of a covariate drift, at most"),
-    "label": Secret(15.0, "mean delay of a label drift, at most"),
-    "concept": Secret(20.0, "mean delay of a concept drift, at most"),
-}
-"""Mean days from the change to the alarm, of 60 streams less those that alarmed before, at most.
-
-The reference, with 5 draws of reference period and streams each: covariate 1.3, highest 1.6; label
-3.8, highest 4.3; concept 11.1, highest 11.2, of which 10 days pass until outcomes are known. Who
-never alarms is delayed by 80 days, who alarms at random at the rate allowed by about 40; with some
-30 streams left the mean of such delays has a standard error of about 6 days, so the bounds lie more
-than 3 below. They are wide on purpose: a weekly window, or CUSUM charts, pass too.
-"""
+    kind: _THRESHOLDS.full(f"{kind}_delay", f"delay of {what} over that without drift, at most")
+    for kind, what in {
+        "any": "an early drift", "covariate": "a covariate drift", "label": "a label drift",
+        "concept": "a concept drift",
+    }.items()
+}  # fmt: skip
+""":func:`relative_delay` at most, by what drifts; ``any`` is a covariate drift from day 0."""
 
 SHARE, STOCK = 300, 400
 """Lesions shown to one student's code, of those drawn for the course."""
@@ -129,6 +122,49 @@ def sealed_models(purpose: str, *names: str) -> list[Sealed]:
         )
         for name in chosen
     ]
+
+
+def streams(kind: str, rng: np.random.Generator) -> tuple[triage.Streams, triage.Streams]:
+    """100 streams of 120 days that drift from a day on, and 150 that do not.
+
+    Args:
+        kind: One of ``triage.KINDS`` or ``any``, as in :data:`DELAY_MOST`.
+        rng: Source of all randomness, the day of the change among it.
+    """
+    early = kind == "any"
+    change = 0 if early else int(rng.integers(25, 40))
+    drifting = triage.streams("covariate" if early else kind, rng, n=100, change=change)
+    return drifting, triage.streams("none", rng, n=150)
+
+
+def run_length(alarms: Array, days: int = 120) -> float:
+    """Days watched over alarms.
+
+    Args:
+        alarms: Day of the first alarm in each stream, from 0; ``days`` if there was none.
+        days: Length of a stream.
+    """
+    return float(np.minimum(alarms + 1, days).sum() / max(1, int((alarms < days).sum())))
+
+
+def relative_delay(drifting: Array, quiet: Array, change: int) -> float:
+    """Mean delay from ``change`` to the alarm with drift, over the same without.
+
+    Streams that alarmed before do not count. Whoever does not look at the data, but alarms never,
+    always, at random or on a certain day, has 1: nothing tells them which streams drift.
+
+    Args:
+        drifting: First alarm of each stream in which something changes, as in :func:`run_length`.
+        quiet: The same of streams without drift.
+        change: First day on which something is different.
+
+    Returns:
+        0 or more; 1 where fewer than ten streams of either kind are left.
+    """
+    late, usual = (alarms[alarms >= change] - change for alarms in (drifting, quiet))
+    if min(len(late), len(usual)) < 10 or not usual.any():
+        return 1.0
+    return float(late.mean() / usual.mean())
 
 
 @functools.cache

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from autograder.calibrate.derive import derived, quality
 from autograder.calibrate.ledger import Ledger
 from autograder.calibrate.pool import trials
+from reference_impl.secret import Secret
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(file.parent.name for file in ROOT.glob("reference_impl/*/calibration.py"))
@@ -24,15 +29,23 @@ def test_every_threshold_follows_from_the_runs_and_is_clear_of_trivial_baselines
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hidden_reads_the_thresholds_that_were_derived(name: str) -> None:
-    import importlib
-
-    from reference_impl.secret import Secret
-
-    hidden = importlib.import_module(f"reference_impl.{name}.hidden")
     stored = Ledger.read(ROOT / "reference_impl" / name).thresholds
-    values = [x.reveal() for x in vars(hidden).values() if isinstance(x, Secret)]
-    read = {step for value in values for step in (value if isinstance(value, tuple) else [value])}
+    read = {step for module in _readers(name) for value in vars(module).values()
+            for secret in (value.values() if isinstance(value, dict) else [value])
+            if isinstance(secret, Secret)
+            for step in np.atleast_1d(secret.reveal()).tolist()}  # fmt: skip
     assert read == {step for threshold in stored.values() for step in threshold.steps}
+
+
+def _readers(name: str) -> list[ModuleType]:
+    """The modules of an assignment's reference that read thresholds."""
+    sys.modules.setdefault("dermsim", importlib.import_module("reference_impl.cnn_imaging.dermsim"))
+    files = sorted((ROOT / "reference_impl" / name).glob("*.py"))
+    return [
+        importlib.import_module(f"reference_impl.{name}.{file.stem}")
+        for file in files
+        if "Thresholds(" in file.read_text("utf-8")
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -89,5 +89,8 @@ def test_the_finding_tells_line_number_and_comparison() -> None:
 def test_a_metric_test_compares_a_score_with_what_was_revealed() -> None:
     assert is_metric_test(test_of("assert auc >= hidden.AUC.reveal()"))
     assert is_metric_test(test_of("least, _ = hidden.STEPS.reveal()\nassert auc >= least"))
+    assert is_metric_test(test_of("most = hidden.RATE.reveal()\nassert p.mean() <= most"))
+    counted = "found = sum(n for n in (1, 1) if p[n])\nassert found >= hidden.LEAST.reveal()"
+    assert is_metric_test(test_of(counted))
     assert not is_metric_test(test_of("assert abs(auc - oracle(p)) <= 1e-6"))
     assert not is_metric_test(test_of("assert p.min() >= 0"))

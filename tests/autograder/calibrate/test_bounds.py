@@ -89,6 +89,14 @@ def test_small_groups_share_a_spread_where_large_ones_have_their_own() -> None:
     assert bound.value == pytest.approx(-1.0 - 6 * tolerance_factor(5, 12), abs=1e-6)
 
 
+def test_what_never_varies_is_its_own_bound_and_no_normal_sample() -> None:
+    bound = lower_bound({REFERENCE: [1.0] * 30, OTHER: [1.0] * 10})
+    assert (bound.value, bound.rule, bound.deciding) == (1.0, "constant", REFERENCE)
+    assert bound.content == pytest.approx(order_content(40))
+    once = lower_bound({REFERENCE: [1.0] * 29 + [0.9]})
+    assert once.rule == "order statistic" and once.value <= 0.9
+
+
 def test_few_runs_are_refused() -> None:
     with pytest.raises(ValueError, match="run five seeds"):
         lower_bound({REFERENCE: normal(4)})

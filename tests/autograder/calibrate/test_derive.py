@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import msgspec
 import pytest
@@ -108,6 +109,37 @@ def test_a_metric_that_is_not_graded_has_no_steps_and_is_never_refused(
 ) -> None:
     found = derive(dataclasses.replace(metric, steps=()), trial, fakes.reference_runs(error=1.0))
     assert found.steps == [] and not refusal(found, "auc")
+
+
+def test_a_bound_of_theory_takes_the_place_of_the_tolerance_bound(metric, trial, fakes) -> None:
+    runs = fakes.reference_runs()
+    plain = derive(metric, trial, runs)
+    found = derive(dataclasses.replace(metric, theory=0.7, steps=(1.0,)), trial, runs)
+    assert (found.steps, found.bound, found.rule) == ([0.7], 0.7, "theory")
+    assert found.tolerance == plain.bound and plain.tolerance is None
+    assert found.content == pytest.approx(1 - failure_rate_at_most(0, 30), abs=1e-4)
+
+
+def test_a_bound_of_theory_is_refused_and_counted_like_any_other(metric, trial, fakes) -> None:
+    runs = fakes.reference_runs()
+    near = derive(dataclasses.replace(metric, theory=0.62, steps=(1.0,)), trial, runs)
+    assert "2.0 standard errors" in refusal(near, "auc")
+    strict = dataclasses.replace(metric, theory=0.8, steps=(1.0,))
+    found = derive(strict, trial, runs)
+    known = quality(found, strict, trial, runs)
+    assert known.failed == 15
+    assert found.content == pytest.approx(1 - known.false_fail_at_most, abs=1e-4)
+
+
+def test_where_nothing_varies_a_threshold_is_infinitely_far_from_a_baseline_or_refused(
+    metric, trial, fakes
+) -> None:
+    runs = fakes.reference_runs(error=0.0)
+    found = derive(metric, trial, runs)
+    assert quality(found, metric, trial, runs).separation == [math.inf, math.inf]
+    assert not refusal(found, "auc")
+    below = derive(dataclasses.replace(metric, theory=0.5, steps=(1.0,)), trial, runs)
+    assert "-inf standard errors" in refusal(below, "auc")
 
 
 def test_too_few_runs_give_a_reason_and_no_threshold(trial, fakes) -> None:

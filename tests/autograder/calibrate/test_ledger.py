@@ -67,7 +67,7 @@ def test_judging_recipes_and_steps_anew_does_not_make_runs_old(tmp_path: Path) -
 TRIALS = (
     Trial(
         name="a",
-        metrics=(Metric("auc", "higher", rows=f, steps=(0.5, 1.0)),),
+        metrics=(Metric("auc", "higher", rows=f, steps=(0.5, 1.0), theory=0.9),),
         baselines={"simple": g, "other": h},
         honest={"x": changed(t, A=1), "y": changed(t, A=2)},
         weak={"z": changed(t, A=3)},
@@ -80,7 +80,7 @@ TRIALS = (
         "weak={", 'weak={"y": changed(t, A=2), '
     )
     moved = moved.replace(', "other": h}', '},\n        learners={"other": h}')
-    for same in (text.replace("(0.5, 1.0)", "()"), moved):
+    for same in (text.replace("(0.5, 1.0)", "()"), text.replace(", theory=0.9", ""), moved):
         assert same != text
         calibration.write_text(same)
         assert source_hash(reference, "one") == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -88,6 +89,24 @@ def test_the_page_tells_where_each_threshold_comes_from(
     assert "| `auc` | forest | for comparison | 30 |" in page
     assert (project / "docs/calibration/sound.svg").is_file()
     assert "(calibration/sound.svg)" in page
+
+
+def test_a_bound_of_theory_is_told_beside_the_tolerance_bound(
+    project: Path, trial, fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = dataclasses.replace(
+        trial, metrics=(dataclasses.replace(trial.metrics[0], theory=0.75, steps=(1.0,)),)
+    )
+    monkeypatch.setattr(report, "trials", lambda project, name: {"classifier": declared})
+    runs = fakes.reference_runs(error=0.0)
+    thresholds, _ = derived({"classifier": declared}, runs)
+    Ledger(thresholds=thresholds, runs=runs).write(project / "reference_impl/sound")
+    page = report.write(project, ["sound"]).read_text()
+    bound = thresholds["auc"].tolerance
+    assert (
+        f"| 0.75 (theory, content 0.905; tolerance bound {bound:.4g}, reference on cpu) |" in page
+    )
+    assert "| colours 0.6 | ∞ |" in page
 
 
 def test_a_refused_metric_is_told(project: Path, trial, fakes, monkeypatch) -> None:

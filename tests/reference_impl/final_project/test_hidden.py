@@ -15,12 +15,12 @@ def dealt(topics: Any, topic: str, by: str, rng: np.random.Generator) -> dict[st
 
 @pytest.mark.parametrize("topic", ["solubility", "derm"])
 def test_the_canary_tells_a_leaking_split_from_an_honest_one(topics: Any, topic: str) -> None:
-    low, high = hidden.CANARY_RANGE.reveal()
+    most = hidden.CANARY_MOST[topic].reveal()
     for seed in range(3):
         rng = np.random.default_rng(seed)
         honest = hidden.canary_accuracy(topic, dealt(topics, topic, "group", rng), rng)
         leaking = hidden.canary_accuracy(topic, dealt(topics, topic, "row", rng), rng)
-        assert low <= honest <= high < leaking
+        assert honest <= most < leaking
 
 
 @pytest.mark.parametrize("topic", ["solubility", "derm"])
@@ -35,12 +35,9 @@ def test_images_held_back_follow_the_course_secret(
     topics: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUTOGRADER_SECRET", "one")
-    hidden._derm.cache_clear()
     first = hidden._derm()[1]
     monkeypatch.setenv("AUTOGRADER_SECRET", "another")
-    hidden._derm.cache_clear()
     second = hidden._derm()[1]
-    hidden._derm.cache_clear()
     assert len(first) != len(second) or (first != second).any()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reference_impl.model_audit import triage
-from reference_impl.model_audit.drift import DriftMonitor
+from reference_impl.model_audit.drift import DriftMonitor, first_alarms
 
 DAYS, CHANGE, DELAY = 120, 40, 10
 
@@ -14,18 +14,6 @@ DAYS, CHANGE, DELAY = 120, 40, 10
 @pytest.fixture(scope="module")
 def fresh():
     return DriftMonitor(triage.reference(15_000, np.random.default_rng(0)), arl0=50)
-
-
-def first_alarms(monitor, streams, delay=DELAY):
-    found = []
-    for x, p, y in zip(streams.x, streams.p, streams.y, strict=True):
-        mine = copy.deepcopy(monitor)
-        alarms = (
-            mine.update(x[t], p[t], (t - delay, y[t - delay]) if t >= delay else None)
-            for t in range(len(x))
-        )
-        found.append(next((t for t, alarm in enumerate(alarms) if alarm), len(x)))
-    return np.array(found)
 
 
 def test_false_alarms_come_as_seldom_as_asked_for(fresh):

@@ -44,6 +44,36 @@ def test_images_are_drawn_once_for_the_course():
     assert hidden_images._stock.cache_info().misses == before
 
 
-@pytest.mark.parametrize("kind", ["covariate", "label", "concept"])
-def test_who_alarms_at_random_is_too_late(kind):
-    assert hidden_images.DELAY_MOST[kind].reveal() <= hidden_images.ARL0 / 2
+@pytest.mark.parametrize("day", ["never", "always", "on day 40", "at random"])
+def test_who_does_not_look_is_as_late_with_drift_as_without(day):
+    rng = np.random.default_rng(0)
+    alarms = [
+        {
+            "never": np.full(n, 120), "always": np.zeros(n), "on day 40": np.full(n, 40),
+            "at random": np.minimum(rng.geometric(1 / hidden_images.ARL0, n), 120),
+        }[day]
+        for n in (100, 150)
+    ]  # fmt: skip
+    share = hidden_images.relative_delay(*alarms, change=30)
+    assert share == pytest.approx(1, abs=0.4 if day == "at random" else 0)
+    assert all(share > bound.reveal() for bound in hidden_images.DELAY_MOST.values())
+
+
+def test_a_delay_counts_from_the_change_and_only_alarms_after_it():
+    drifting = np.array([5] * 20 + [32] * 20)
+    quiet = np.array([50] * 20 + [10] * 10)
+    assert hidden_images.relative_delay(drifting, quiet, 30) == pytest.approx(2 / 20)
+    assert hidden_images.relative_delay(drifting[:25], quiet, 30) == 1  # five are left
+
+
+def test_a_run_length_counts_days_watched_over_alarms():
+    assert hidden_images.run_length(np.array([9, 19, 120, 120])) == (10 + 20 + 240) / 2
+    assert hidden_images.run_length(np.full(3, 120)) == 360
+
+
+@pytest.mark.parametrize("kind", ["any", "covariate", "label", "concept"])
+def test_streams_drift_from_their_day_on(kind):
+    drifting, quiet = hidden_images.streams(kind, np.random.default_rng(1))
+    assert (len(drifting.x), len(quiet.x)) == (100, 150)
+    assert drifting.change == 0 if kind == "any" else 25 <= drifting.change < 40
+    assert quiet.change == 120
