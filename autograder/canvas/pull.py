@@ -158,6 +158,7 @@ class _Shelf:
         self.done = self.fetched = self._failures = 0
         self.problems: list[str] = []
         self._places: dict[int, Path] = {}
+        self._lost: dict[int, CanvasError] = {}
 
     def take(self, user: str, one: HandedIn) -> Attempt:
         """Fetch the files of one attempt."""
@@ -183,9 +184,10 @@ class _Shelf:
                 self._fetch(listed, target)
                 self.fetched += 1
         except CanvasError as error:
-            self._failures += error.status >= 500
+            self._failures += error.status >= 500 and listed.id not in self._lost
             if error.status in (0, 401) or self._failures >= _GIVE_UP:
                 raise
+            self._lost[listed.id] = error
             self.problems.append(f"{whose}, {one_line(listed.display_name, 80)}: {error}")
             return False
         self._failures = 0
@@ -193,9 +195,11 @@ class _Shelf:
         return True
 
     def _fetch(self, listed: Attachment, target: Path) -> None:
+        if listed.id in self._lost:  # of another member of the group
+            raise self._lost[listed.id]
         make_private(target.parent)
         twin = self._places.get(listed.id)
-        if twin is not None and _has(twin, listed.size):  # of another member of the group
+        if twin is not None and _has(twin, listed.size):
             part = target.with_name(f"{target.name}.part")
             shutil.copy(twin, part)
             part.replace(target)

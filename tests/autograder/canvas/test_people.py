@@ -41,6 +41,7 @@ def test_what_is_written_is_what_canvas_exports(
     write(tmp_path / "roster.csv", read(client, 1))
     exported = gradebook.parse(canvas.gradebook_csv(crowded)).students
     written = gradebook.read(tmp_path / "roster.csv").students
+    assert '\n"=""=1+1, Eve""",107,' in (tmp_path / "roster.csv").read_text()
     assert sorted(written, key=lambda one: one.id) == sorted(exported, key=lambda one: one.id)
     assert ((tmp_path / "roster.csv").stat().st_mode & 0o777) == 0o600
 

@@ -407,6 +407,17 @@ def test_a_file_that_is_not_to_be_had_is_named_and_the_rest_is_fetched(
     assert not list((folder / "102").rglob("*.ipynb*"))
 
 
+def test_a_file_of_a_group_that_is_not_to_be_had_is_asked_for_once(
+    fetch: Pulls, hand_in: HandIn, canvas: Canvas, course: Course
+) -> None:
+    course.groups.append(Group(5, "Blue", 3, [101, 102, 103]))
+    course.assignments[0].group_category_id = 3
+    hand_in(101)
+    canvas.faults.answers.append(bad_gateway("GET", "/files/", times=0))
+    assert [one[:3] for one in fetch().problems] == ["101", "102", "103"]
+    assert canvas.faults.answers[0].matches == 6
+
+
 def test_a_canvas_that_fails_for_file_after_file_is_not_asked_for_all(
     fetch: Pulls, hand_in: HandIn, canvas: Canvas, folder: Path
 ) -> None:
