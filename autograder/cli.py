@@ -56,8 +56,13 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="healthcare-autograder", prog_name="autograder")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Build homework notebooks, grade submissions in sealed rooms, export grades to Canvas."""
+    from autograder.secret import TOKEN
+
+    if ctx.invoked_subcommand != "canvas":
+        os.environ.pop(TOKEN, None)  # no room is to come from a process that knows it
 
 
 main.add_command(project_commands)
@@ -227,11 +232,10 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.bundle import Bundle
     from autograder.errors import BundleError
     from autograder.gradebook import read
-    from autograder.secret import TOKEN, course_secret
+    from autograder.secret import course_secret
     from autograder.session import check_ledger, prepared
     from autograder.teams import read as read_teams
 
-    os.environ.pop(TOKEN, None)  # no room is to come from a process that knows it
     graded = Bundle(bundle)
     if graded.manifest.ungraded:
         raise BundleError(_lab(graded.manifest.name))

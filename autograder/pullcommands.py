@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from autograder.course import Canvas, Course
 
 FINDINGS = 1
-_SHOWN = 10
 
 
 class _Part(NamedTuple):
@@ -51,6 +50,7 @@ def pull(ctx: click.Context, names: tuple[str, ...], folder: Path, project: Path
     """
     from autograder.canvas import people
     from autograder.canvas.handedin import column
+    from autograder.canvas.pull import counted
     from autograder.course import read
     from autograder.files import make_private
 
@@ -60,7 +60,7 @@ def pull(ctx: click.Context, names: tuple[str, ...], folder: Path, project: Path
         roster = people.read(client, place.course)
         make_private(folder)
         people.write(folder / people.FILE, roster)
-        click.echo(f"{len(roster.people)} students → {folder / people.FILE}")
+        click.echo(f"{counted(len(roster.people), 'student')} → {folder / people.FILE}")
         summaries = []
         for part in parts:
             found = column(client, place.course, part.number)
@@ -154,38 +154,36 @@ def _pull(
 
     with RunBar(part.folder) as bar:
 
-        def heard(done: int, total: int, what: str) -> None:
+        def heard(done: int, total: int) -> None:
             if bar.shown or done == total or done % 50 == 0:
-                bar.show(done, total, what)
+                bar.show(done, total, "")
 
         return fetch(client, course, found, part.name, folder / part.folder, roster, heard)
 
 
 def _say(one: Summary, part: _Part, folder: Path) -> None:
     """What came of it, and what to do next; people are named by their Canvas ids."""
-    attempts = one.pull.attempts
-    users, files = {each.user for each in attempts}, sum(len(each.files) for each in attempts)
-    late, own = sum(each.late for each in attempts), folder / part.folder
+    from autograder.canvas.people import FILE
+    from autograder.canvas.pull import counted, few
+
+    attempts, own = one.pull.attempts, folder / part.folder
+    users, late = {each.user for each in attempts}, sum(each.late for each in attempts)
+    files = counted(sum(len(each.files) for each in attempts), "file")
     click.echo(
-        f"{part.folder}: {len(attempts)} attempts of {len(users)} students, {late} late, {files} "
-        f"files → {own}"
+        f"{part.folder}: {counted(len(attempts), 'attempt')} of {counted(len(users), 'student')}, "
+        f"{late} late, {files} → {own}"
     )
-    click.echo(f"  new: {len(one.new)} attempts, {one.fetched} files")
+    click.echo(f"  new: {counted(len(one.new), 'attempt')}, {counted(one.fetched, 'file')}")
     if one.pull.dues:
-        click.echo(f"  with a due time of their own: {_few(list(one.pull.dues))}")
+        click.echo(f"  with a due time of their own: {few(list(one.pull.dues))}")
     if one.idle:
-        click.echo(f"  handed in nothing: {_few(one.idle)}")
+        click.echo(f"  handed in nothing: {few(one.idle)}")
     for note in one.notes:
         click.echo(f"  note: {note}", err=True)
     for problem in one.problems:
         click.echo(f"  ✗ {problem}", err=True)
     only = f" --only {part.question}" if part.question else ""
     click.echo(
-        f"  next: autograder grade dist/{part.name} {own} --roster {folder / 'roster.csv'}{only} "
+        f"  next: autograder grade dist/{part.name} {own} --roster {folder / FILE}{only} "
         f"--out grading/{part.folder}"
     )
-
-
-def _few(users: Sequence[str]) -> str:
-    more = f" and {len(users) - _SHOWN} more" if len(users) > _SHOWN else ""
-    return f"{len(users)} ({', '.join(users[:_SHOWN])}{more})"

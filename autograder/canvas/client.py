@@ -37,7 +37,6 @@ TRIES = len(PAUSES) + 1
 LOW = 100.0
 """Allowance left below which each request waits a second first."""
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_CHUNK = 1 << 16
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _PASSING = {500, 502, 503, 504}
 
@@ -215,8 +214,8 @@ class Client:
                     )
                 kind = answer.headers.get("content-type", "")
                 mode = "ab" if answer.status_code == 206 else "wb"
-                with open(part, mode, opener=_private) as file:
-                    for chunk in answer.iter_raw(_CHUNK):
+                with open(part, mode, buffering=0, opener=_private) as file:
+                    for chunk in answer.iter_raw():
                         file.write(chunk)
                         if file.tell() > size:
                             break

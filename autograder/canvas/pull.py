@@ -12,9 +12,9 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -37,15 +37,15 @@ from autograder.files import make_private
 from autograder.pulled import Attempt, File, Pull
 from autograder.text import one_line
 
-__all__ = ["Summary", "pull", "safe"]
+__all__ = ["Summary", "counted", "few", "pull", "safe"]
 
 _GIVE_UP = 3
 """So many files in a row that Canvas fails to give, and it is Canvas, not the files."""
-_LONGEST = 100
+_LONGEST, _SHOWN = 100, 10
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
-Heard = Callable[[int, int, str], None]
-"""Is told how many of how many files are there, and the last one's name."""
+Heard = Callable[[int, int], None]
+"""Is told how many of how many files were looked at."""
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -110,6 +110,17 @@ def safe(name: str) -> str:
     return f"_{plain}" if _RESERVED.fullmatch(plain) else plain
 
 
+def few(users: Sequence[str]) -> str:
+    """How many, and the first ones' ids."""
+    shown = ", ".join(users[:_SHOWN]) + (", …" if len(users) > _SHOWN else "")
+    return f"{counted(len(users), 'student')} ({shown})"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: ``1 file``, ``2 files``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def _pull(
     client: Client, course: int, column: Column, name: str, folder: Path, roster: Roster,
     heard: Heard,
@@ -147,6 +158,7 @@ class _Shelf:
         self.done = self.fetched = self._failures = 0
         self.problems: list[str] = []
         self._places: dict[int, Path] = {}
+        self._lost: dict[int, CanvasError] = {}
 
     def take(self, user: str, one: HandedIn) -> Attempt:
         """Fetch the files of one attempt."""
@@ -159,7 +171,7 @@ class _Shelf:
             else:
                 lost.append(name)
             self.done += 1
-            self.heard(self.done, self.total, one_line(name, 40))
+            self.heard(self.done, self.total)
         return Attempt(
             user=user, number=number, submitted=one.submitted_at or datetime.now(UTC),
             late=bool(one.late), kind=one.submission_type or "", files=files, lost=lost,
@@ -172,9 +184,10 @@ class _Shelf:
                 self._fetch(listed, target)
                 self.fetched += 1
         except CanvasError as error:
-            self._failures += error.status >= 500
+            self._failures += error.status >= 500 and listed.id not in self._lost
             if error.status in (0, 401) or self._failures >= _GIVE_UP:
                 raise
+            self._lost[listed.id] = error
             self.problems.append(f"{whose}, {one_line(listed.display_name, 80)}: {error}")
             return False
         self._failures = 0
@@ -182,9 +195,11 @@ class _Shelf:
         return True
 
     def _fetch(self, listed: Attachment, target: Path) -> None:
+        if listed.id in self._lost:  # of another member of the group
+            raise self._lost[listed.id]
         make_private(target.parent)
         twin = self._places.get(listed.id)
-        if twin is not None and _has(twin, listed.size):  # of another member of the group
+        if twin is not None and _has(twin, listed.size):
             part = target.with_name(f"{target.name}.part")
             shutil.copy(twin, part)
             part.replace(target)
@@ -234,19 +249,26 @@ def _dues(
         mine = due(column.due_at, own, user, sections, group)
         theirs = each.cached_due_date
         if not isinstance(theirs, UnsetType):
-            if theirs != mine:
+            if not _same(theirs, mine):
                 unsure.append(str(user))
             mine = theirs
-        if mine != column.due_at:
+        if not _same(mine, column.due_at):
             dues[str(user)] = mine
     return dues, unsure
+
+
+def _same(one: datetime | None, other: datetime | None) -> bool:
+    """Whether two due times are the same for people, who set them to the minute."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < timedelta(minutes=1)
 
 
 def _notes(column: Column, unsure: list[str]) -> list[str]:
     notes = []
     if unsure:
         notes.append(
-            f"Canvas counts another due time for {', '.join(unsure)} than its dates say, as it "
+            f"Canvas counts another due time for {few(unsure)} than its dates say, as it "
             "does for minutes after a date was changed; pull again before you grade."
         )
     if column.group_category_id is not None:
