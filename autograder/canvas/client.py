@@ -208,9 +208,9 @@ class Client:
                     answer.read()
                     if answer.status_code not in _PASSING and not answers.is_throttled(answer):
                         self._refuse(answer, what)
+                    status = answer.status_code if answer.status_code in _PASSING else 429
                     raise answers.Unreadable(
-                        f"Canvas failed to give {what} (status {answer.status_code})",
-                        answer.status_code,
+                        f"Canvas failed to give {what} (status {status})", status
                     )
                 kind = answer.headers.get("content-type", "")
                 mode = "ab" if answer.status_code == 206 else "wb"

@@ -184,7 +184,8 @@ class _Shelf:
                 self._fetch(listed, target)
                 self.fetched += 1
         except CanvasError as error:
-            self._failures += error.status >= 500 and listed.id not in self._lost
+            fails = error.status == 429 or error.status >= 500
+            self._failures += fails and listed.id not in self._lost
             if error.status in (0, 401) or self._failures >= _GIVE_UP:
                 raise
             self._lost[listed.id] = error

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from fakecanvas import Canvas, serve
-from fakecanvas.faults import bad_gateway, throttled
+from fakecanvas.faults import Fault, bad_gateway, throttled
 from fakecanvas.model import Course, Group, Override, Section, Submission
 from fakecanvas.scenario import DUE, TOKEN
 from fakecanvas.views import Views
@@ -418,16 +418,21 @@ def test_a_file_of_a_group_that_is_not_to_be_had_is_asked_for_once(
     assert canvas.faults.answers[0].matches == 6
 
 
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [(bad_gateway("GET", "/files/", times=0), "status 502"),
+     (throttled("GET", "/files/", times=0), "status 429")],
+)  # fmt: skip
 def test_a_canvas_that_fails_for_file_after_file_is_not_asked_for_all(
-    fetch: Pulls, hand_in: HandIn, canvas: Canvas, folder: Path
+    fetch: Pulls, hand_in: HandIn, canvas: Canvas, folder: Path, fault: Fault, says: str
 ) -> None:
     for user in (101, 102, 103):
         hand_in(user)
         hand_in(user)
-    canvas.faults.answers.append(bad_gateway("GET", "/files/", times=0))
-    with pytest.raises(CanvasError, match="status 502"):
+    canvas.faults.answers.append(fault)
+    with pytest.raises(CanvasError, match=says):
         fetch()
-    assert canvas.faults.answers[0].matches == 18 and not (folder / pulled.FILE).exists()
+    assert fault.matches == 18 and not (folder / pulled.FILE).exists()
 
 
 def test_the_folder_of_another_assignment_is_not_touched(
