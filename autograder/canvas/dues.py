@@ -1,8 +1,10 @@
 """When an assignment is due for whom: general date, and overrides for people, groups, sections.
 
-Of all overrides that apply to a student and change the due time, the most lenient counts: none
-before any, a later one before an earlier one; only if there is none, the general one counts
-(Canvas ``lib/assignment_override_applicator.rb``, ``override_for_due_at``).
+Of all overrides that apply to a student and change the due time, one for that very student counts
+before those for groups, sections and the course; of several of a kind the most lenient: none before
+any, a later one before an earlier one. Only if there is none, the general one counts (Canvas
+``lib/assignment_override_applicator.rb``, ``select_override``; earlier versions of it let the most
+lenient of all count).
 """
 
 from __future__ import annotations
@@ -40,10 +42,11 @@ def due(
         sections: Canvas ids of the student's sections.
         group: Canvas id of the group in which the student does it.
     """
-    dates = [
-        one.due_at for one in overrides
-        if not isinstance(one.due_at, UnsetType) and _applies(one, user, sections, group)
-    ]  # fmt: skip
+    own, shared = list[datetime | None](), list[datetime | None]()
+    for one in overrides:
+        if not isinstance(one.due_at, UnsetType) and _applies(one, user, sections, group):
+            (own if user in (one.student_ids or []) else shared).append(one.due_at)
+    dates = own or shared
     if not dates:
         return general
     fixed = [one for one in dates if one is not None]

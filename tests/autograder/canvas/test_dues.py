@@ -1,4 +1,4 @@
-"""Of the dates that apply to a student, Canvas lets the most lenient count."""
+"""Of the dates that apply to a student, Canvas lets their own count, else the most lenient."""
 
 from __future__ import annotations
 
@@ -35,11 +35,18 @@ def test_an_override_of_others_changes_nothing(target: dict[str, int]) -> None:
 
 
 def test_the_latest_of_several_counts_and_none_is_later_than_any() -> None:
+    section = Override(due_at=DUE + 2 * DAY, course_section_id=1)
+    other = Override(due_at=DUE + DAY, course_section_id=2)
+    never = Override(due_at=None, group_id=5)
+    assert ask(other, section) == DUE + 2 * DAY
+    assert ask(other, never, section) is None
+
+
+def test_a_date_of_the_students_own_counts_before_later_ones_of_many() -> None:
     own = Override(due_at=DUE + DAY, student_ids=[101])
     section = Override(due_at=DUE + 2 * DAY, course_section_id=1)
     never = Override(due_at=None, group_id=5)
-    assert ask(own, section) == DUE + 2 * DAY
-    assert ask(own, never, section) is None
+    assert ask(section, own, never) == DUE + DAY
 
 
 def test_an_override_that_changes_other_dates_only_does_not_count() -> None:

@@ -64,11 +64,12 @@ def effective_overrides(course: Course, assignment: Assignment, user: User) -> l
 
 
 def due_at(course: Course, assignment: Assignment, user: User) -> datetime | None:
-    """When the assignment is due for a student: the latest date of those that apply, or never."""
+    """When the assignment is due for a student: by their own override, or the latest that applies."""
     overrides = effective_overrides(course, assignment, user)
     if not overrides:
         return assignment.due_at
-    dates = [one.due_at for one in overrides]
+    own = [one for one in overrides if user.id in one.student_ids]
+    dates = [one.due_at for one in own or overrides]
     return None if None in dates else max(date for date in dates if date is not None)
 
 
