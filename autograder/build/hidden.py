@@ -46,6 +46,9 @@ class Hidden:
 
     names: dict[str, str] = field(default_factory=dict)
     """Names of hidden tests, with what they are."""
+    numbers: dict[str, str] = field(default_factory=dict)
+    """Thresholds as they are written, with what they are; in a table of numbers they may stand by
+    chance."""
     phrases: dict[str, str] = field(default_factory=dict)
     """Sentences to be found anywhere in a text whose white space has been collapsed."""
     grams: dict[int, dict[Gram, str]] = field(default_factory=dict)
@@ -256,7 +259,7 @@ class _Gatherer:
             for step in entry["steps"]:
                 text = f"{abs(step)}"
                 if len(text.lstrip("0.").replace(".", "")) >= DIGITS:
-                    self.hidden.names[text] = f"a threshold of {metric}"
+                    self.hidden.numbers[text] = f"a threshold of {metric}"
 
     def _private_files(self) -> None:
         papers = {"README.student.md", STUDENT_REQUIREMENTS}

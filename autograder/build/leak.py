@@ -10,7 +10,7 @@ import lzma
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +58,19 @@ def find_leaks(files: dict[str, bytes], hidden: Hidden) -> list[Leak]:
     return list({(leak.file, leak.what): leak for leak in reversed(list(found))}.values())[::-1]
 
 
+_ROW_OF_NUMBERS = re.compile(r"^[-+.\deE]+(?:[,;\t] *[-+.\deE]+)+\r?$", re.ASCII | re.MULTILINE)
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    """One of ``names``, not as part of a longer word."""
+    either = "|".join(map(re.escape, sorted(names))) or r"(?!)"
+    return re.compile(rf"(?<!\w)({either})(?!\w)", re.ASCII)
+
+
 class _Search:
     def __init__(self, hidden: Hidden) -> None:
         self.hidden = hidden
-        names = "|".join(map(re.escape, sorted(hidden.names))) or r"(?!)"
-        self.names = re.compile(rf"(?<!\w)({names})(?!\w)", re.ASCII)
+        self.names, self.numbers = _any_of(hidden.names), _any_of(hidden.numbers)
 
     def file(self, path: str, data: bytes, depth: int = 0) -> Iterator[Leak]:
         members = list(_members(data)) if depth < DEPTH else []
@@ -85,6 +93,8 @@ class _Search:
     def named(self, place: str, text: str) -> Iterator[Leak]:
         for name in self.names.findall(text):
             yield Leak(place, self.hidden.names[name], name)
+        for number in self.numbers.findall(_ROW_OF_NUMBERS.sub("", text)):
+            yield Leak(place, self.hidden.numbers[number], number)
 
     def text(self, place: str, text: str) -> Iterator[Leak]:
         yield from self.named(place, text)

@@ -318,7 +318,7 @@ _widths = Trial(
     metrics=(
         Metric(
             "width_error", "lower", rows=lambda task, errors: errors, score=_worst, theory=_WIDTH,
-            what="|ln| of an interval's width over the normal approximation's, the largest of four",
+            what="log of an interval's width over the normal approximation's, the largest of four",
         ),
     ),
     baselines={"plus or minus 0.1": _with_ends(lambda rate, count: 0.1)},

@@ -174,6 +174,7 @@ def test_thresholds_are_found(project: Path, published: dict[str, bytes]) -> Non
         a__md=b"You need 0.7053.",
         b__md=b"At most -4.0812",
         c__csv=b"0.65,10.7053",
+        e__csv=b"row,answer\n1,0.7053\n-2,-4.0812\r\n",
     )
     assert [(leak.file, leak.what) for leak in leaks_] == [
         ("a.md", "a threshold of auc"), ("b.md", "a threshold of gain"),
