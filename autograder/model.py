@@ -74,6 +74,9 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """The team's name, if it is the work of one."""
     members: list[Student] = []
     """Everybody it counts for, ``student`` first, if it is the work of a team."""
+    entry: str = ""
+    """The file that holds the notebook, exactly as Canvas named it in its archive; empty if it
+    was not in one."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

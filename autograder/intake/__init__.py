@@ -53,7 +53,7 @@ def intake(
         IntakeError: if a path does not exist, or an archive of a whole course cannot be read.
             One student's files never raise: they give a submission with a ``problem``.
     """
-    pieces, unmatched = gather(paths, roster)
+    pieces, unmatched = gather(paths, roster, teams)
     submissions, unused = [], []
     handed_in: set[str] = set()
     for team in parties(roster, teams):
