@@ -20,16 +20,54 @@ import msgspec
 
 from autograder.errors import CourseError
 from autograder.model import plain_name
+from autograder.rulebook import (
+    Deducts,
+    FinalPolicy,
+    LatePolicy,
+    Missing,
+    Policies,
+    Unassigned,
+    digits,
+    no_share,
+    wrong,
+)
+
+__all__ = [
+    "FILE",
+    "Assignment",
+    "Canvas",
+    "Columns",
+    "Course",
+    "Deducts",
+    "FinalPolicy",
+    "Kind",
+    "LatePolicy",
+    "Milestone",
+    "Missing",
+    "Policies",
+    "Unassigned",
+    "deadline",
+    "digits",
+    "moment",
+    "parse",
+    "read",
+]
 
 FILE = "course.toml"
 """Name of the course file, at the top of the project."""
 
+_ORIGIN = re.compile(
+    r"(?:https://[^\s/?#@]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?)/?", re.ASCII
+)
 _GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git|/)?", re.ASCII)
 
 Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
 """A moment: TOML's offset date-time, such as ``2027-02-14T23:59:00+01:00``."""
 Columns = str | list[str]
 """Columns of the gradebook: Canvas id, title or whole header of one, or a list of these."""
+
+Id = Annotated[int, msgspec.Meta(gt=0)]
+"""An id of Canvas."""
 
 
 class Kind(StrEnum):
@@ -41,70 +79,17 @@ class Kind(StrEnum):
     """Not graded."""
 
 
-class Missing(StrEnum):
-    """What a blank cell of the gradebook counts in the final grade."""
-
-    OPEN = "open"
-    """The student's final grade is left open."""
-    ZERO = "zero"
-
-
-class Unassigned(StrEnum):
-    """What ``N/A`` in the gradebook counts in the final grade.
-
-    Canvas writes it where an assignment is not assigned to a student, and where an anonymous
-    one is not posted yet (``lib/gradebook_exporter.rb``).
-    """
-
-    OPEN = "open"
-    """The student's final grade is left open."""
-    EXCUSED = "excused"
-    """The same as ``EX``: the other assignments weigh more."""
-
-
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the course file: no key but its own."""
 
 
-class LatePolicy(_Table, frozen=True, kw_only=True):
-    """``[policies.late]``: what being late costs. Declared here, applied elsewhere."""
+class Canvas(_Table, frozen=True, kw_only=True):
+    """``[canvas]``: where the course is in Canvas."""
 
-    grace_hours: Decimal = Decimal(0)
-    """Hours after the due time that cost nothing."""
-    per_day: Decimal
-    """Share of the points possible that each day, once begun, costs after that."""
-    floor: Decimal = Decimal(0)
-    """Share of the points possible below which being late lowers no grade."""
-
-
-class FinalPolicy(_Table, frozen=True, kw_only=True):
-    """``[policies.final]``: how grades become the final grade."""
-
-    missing: Missing = Missing.OPEN
-    unassigned: Unassigned = Unassigned.OPEN
-    decimals: Annotated[int, msgspec.Meta(ge=0, le=2)] = 2
-    """Digits after the point; rounded half up, once, at the end."""
-
-    def where(self, missing: str | None) -> FinalPolicy:
-        """The same policy where blank cells count as ``missing``, if that is said."""
-        return msgspec.structs.replace(self, missing=Missing(missing)) if missing else self
-
-    def __str__(self) -> str:
-        """Every rule, in words."""
-        open_, blank = "leaves the final grade open", "counts as 0"
-        missing = open_ if self.missing is Missing.OPEN else blank
-        unassigned = open_ if self.unassigned is Unassigned.OPEN else "is treated like EX"
-        return (
-            f"A blank cell {missing}; EX is left out, and what is left weighs more; N/A "
-            f"{unassigned}. Rounded half up to {self.decimals} decimals, once, at the end."
-        )
-
-
-class Policies(_Table, frozen=True, kw_only=True):
-    """``[policies]``."""
-
-    late: LatePolicy | None = None
-    final: FinalPolicy = FinalPolicy()
+    address: str
+    """Origin, such as ``https://canvas.example.edu``."""
+    course: Id
+    """Canvas course id."""
 
 
 class Milestone(_Table, frozen=True, kw_only=True):
@@ -116,7 +101,11 @@ class Milestone(_Table, frozen=True, kw_only=True):
     """Written questions that belong to it, beside that one."""
     title: str
     due: Zoned
+    closes: Zoned | None = None
+    """After it nothing that is handed in counts."""
     points: Decimal
+    canvas: Id | None = None
+    """Canvas assignment id: the column of the points given by tests."""
     column: Columns = []
     """Its columns in the gradebook, if the title does not tell."""
 
@@ -130,10 +119,14 @@ class Assignment(_Table, frozen=True, kw_only=True):
     release: Zoned
     """Before this moment it is not released unless it is named."""
     due: Zoned | None = None
+    closes: Zoned | None = None
+    """After it nothing that is handed in counts."""
     points: Decimal = Decimal(0)
     """Points of all its questions together, of tests and of people."""
     weight: Decimal = Decimal(0)
     """Share of the final grade."""
+    canvas: Id | None = None
+    """Canvas assignment id: the column of the points given by tests."""
     column: Columns = []
     """Its columns in the gradebook, if the title does not tell."""
     milestone: list[Milestone] = []
@@ -142,6 +135,18 @@ class Assignment(_Table, frozen=True, kw_only=True):
     def graded(self) -> bool:
         """Whether it counts in the final grade."""
         return self.kind is not Kind.LAB
+
+    def part(self, question: str) -> Milestone:
+        """The milestone that goes by this question.
+
+        Raises:
+            CourseError: if there is none.
+        """
+        found = next((one for one in self.milestone if one.question == question), None)
+        if found is None:
+            known = ", ".join(one.question for one in self.milestone) or "none"
+            raise _error(f"assignment {self.name}", f"no milestone {question!r}; it has {known}.")
+        return found
 
 
 class Course(_Table, frozen=True, kw_only=True):
@@ -159,6 +164,7 @@ class Course(_Table, frozen=True, kw_only=True):
     """Where students clone from; one of GitHub gets badges for Colab."""
     branch: str = "main"
     """The branch that students clone."""
+    canvas: Canvas | None = None
     policies: Policies = Policies()
     assignment: Annotated[list[Assignment], msgspec.Meta(min_length=1)]
 
@@ -233,9 +239,11 @@ def moment(when: datetime) -> str:
     return f"{when:%a %d %b %Y, %H:%M} ({when.tzname() or 'UTC'})"
 
 
-def digits(number: Decimal) -> str:
-    """A number for people, without an exponent and needless zeros: ``84``, ``0.5``."""
-    return f"{number.normalize():f}"
+def deadline(one: Assignment | Milestone) -> str:
+    """When something is due, and when it closes, for people; empty if it is never due."""
+    if one.due is None:
+        return ""
+    return moment(one.due) + (f", closes {moment(one.closes)}" if one.closes else "")
 
 
 def _place(path: str, data: dict[str, Any]) -> str:
@@ -261,26 +269,38 @@ def _check(course: Course) -> None:
         raise _error("repository", f"{course.repository!r} is no https:// address.")
     if not re.fullmatch(r"[\w./-]+", course.branch, re.ASCII):
         raise _error("branch", f"{course.branch!r} is no name of a branch.")
-    if course.policies.late is not None:
-        _check_late(course.policies.late)
+    if course.canvas is not None and not _ORIGIN.fullmatch(course.canvas.address):
+        raise _error(
+            "canvas.address",
+            f"{course.canvas.address!r} is no address such as https://canvas.example.edu.",
+        )
+    homeworks = sum(one.kind is Kind.HOMEWORK for one in course.assignment)
+    if found := wrong(course.policies, homeworks):
+        raise _error(*found)
     _check_unique("assignment", (one.name for one in course.assignment))
     for one in course.assignment:
         _check_assignment(one)
+    _check_ids(course)
     total = sum((one.weight for one in course.graded), Decimal(0))
     if course.graded and total != 1:
         raise _error("assignment", f"weight: the weights add up to {digits(total)}, not to 1.")
 
 
-def _check_late(policy: LatePolicy) -> None:
-    if not (policy.grace_hours.is_finite() and policy.grace_hours >= 0):
-        raise _error("policies.late.grace_hours", f"{policy.grace_hours} is no number of hours.")
-    for key in ("per_day", "floor"):
-        _check_share(f"policies.late.{key}", getattr(policy, key))
+def _check_ids(course: Course) -> None:
+    numbers = [
+        number
+        for one in course.assignment
+        for number in (one.canvas, *(part.canvas for part in one.milestone))
+    ]
+    for number, count in Counter(numbers).items():
+        if number is not None and count > 1:
+            raise _error("assignment", f"canvas: the id {number} is there {count} times.")
 
 
-def _check_share(place: str, value: Decimal) -> None:
-    if not (value.is_finite() and 0 <= value <= 1):
-        raise _error(place, f"{value} is no share between 0 and 1.")
+def _check_closes(one: Assignment | Milestone, place: str) -> None:
+    if one.closes is not None and (one.due is None or one.closes < one.due):
+        due = f"its due time, {moment(one.due)}" if one.due else "a due time"
+        raise _error(place, f"closes: {moment(one.closes)} is not after {due}.")
 
 
 def _check_unique(place: str, names: Iterable[str]) -> None:
@@ -293,13 +313,17 @@ def _check_unique(place: str, names: Iterable[str]) -> None:
 
 def _check_assignment(one: Assignment) -> None:
     place = f"assignment {one.name}"
-    _check_share(f"{place}: weight", one.weight)
+    if problem := no_share(one.weight):
+        raise _error(f"{place}: weight", problem)
     if one.due is not None and one.due < one.release:
         raise _error(place, f"due: {moment(one.due)} is before its release, {moment(one.release)}.")
+    _check_closes(one, place)
     if one.graded:
         _check_graded(one, place)
-    elif one.weight or one.points or one.milestone or one.column:
-        raise _error(place, "a lab is not graded: it has no weight, points, column or milestone.")
+    elif one.weight or one.points or one.milestone or one.column or one.canvas:
+        raise _error(
+            place, "a lab is not graded: it has no weight, points, column, canvas or milestone."
+        )
 
 
 def _check_graded(one: Assignment, place: str) -> None:
@@ -325,6 +349,7 @@ def _check_milestones(one: Assignment, place: str, due: datetime) -> None:
                 f"{place}: milestone {part.question}",
                 f"due: {moment(part.due)} is not between the project's release and due time.",
             )
+        _check_closes(part, f"{place}: milestone {part.question}")
         if not (part.points.is_finite() and part.points > 0):
             raise _error(f"{place}: milestone {part.question}", "points: it needs points.")
     total = sum((part.points for part in one.milestone), Decimal(0))

@@ -66,6 +66,8 @@ def course(project: Path) -> None:
     plan = read(project)
     found = entries(plan, project)
     console().print(course_table(plan, found))
+    for sentence in plan.policies.sentences:
+        click.echo(sentence)
     for line in rubrics(found):
         click.echo(line)
     for name in sorted(set(names(project)) - {one.name for one in plan.assignment}):

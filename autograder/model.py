@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
 
@@ -68,6 +69,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """Files beside the notebook by plain file name (no folders)."""
     attempt: int = 1
     late: bool = False
+    submitted: datetime | None = None
+    """When it was handed in, with a zone; known of what was fetched from Canvas."""
     problem: str = ""
     """Why no notebook could be taken from what was handed in; one sentence for the student."""
     team: str = ""
@@ -178,6 +181,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
     attempt: int = 1
     late: bool = False
+    submitted: datetime | None = None
+    """When it was handed in, with a zone; known of what was fetched from Canvas."""
     cells_seconds: float = 0.0
     """Wall clock of the notebook's own cells, as room S measured it."""
     peak_mb: float = 0.0

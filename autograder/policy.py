@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple, TypeVar
@@ -22,9 +22,11 @@ __all__ = [
     "Deadline",
     "LateRule",
     "Of",
+    "cents",
     "charge",
     "counting",
     "dropped",
+    "duration",
 ]
 
 CENT = Decimal("0.01")
@@ -61,15 +63,17 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     closes: datetime | None = None
     """After it nothing that is handed in counts."""
 
-    def extended(self, due: datetime | None) -> Deadline:
-        """The deadline of a student with a due time of their own: the later of the two counts.
+    def moved(self, due: datetime | None) -> Deadline:
+        """The deadline of whoever has a due time of their own, which replaces the general one.
 
-        The end of the time in which work is taken moves along.
+        Work closes as long after a later due time as after the general one, and after an earlier
+        one when it closes for everybody. Without a due time nothing is late, and nothing closes.
         """
-        if due is None or self.due is None or due <= self.due:
-            return self
-        closes = None if self.closes is None else self.closes + (due - self.due)
-        return Deadline(due=due, closes=closes)
+        if due is None:
+            return Deadline()
+        if self.closes is None or self.due is None:
+            return Deadline(due=due, closes=self.closes)
+        return Deadline(due=due, closes=max(self.closes, self.closes + (due - self.due)))
 
     def late(self, submitted: datetime) -> timedelta:
         """How late that is; zero if it is in time."""
@@ -103,7 +107,7 @@ class Charge(NamedTuple):
     @property
     def deducted(self) -> Decimal:
         """Points taken off."""
-        return _cents(Fraction(self.earned)) - self.points
+        return cents(self.earned) - self.points
 
     @property
     def arithmetic(self) -> str:
@@ -111,13 +115,13 @@ class Charge(NamedTuple):
         start = f"{_plain(self.earned)}/{_plain(self.possible)}"
         if not self.late:
             return start
-        late = f"{start}, {_duration(self.late)} late"
+        late = f"{start}, {duration(self.late)} late"
         if not self.intervals:
-            return f"{late}, within the {_duration(self.rule.grace)} that cost nothing"
+            return f"{late}, within the {duration(self.rule.grace)} that cost nothing"
         share = _plain(100 * self.rule.share * self.intervals)
         base = self.earned if self.rule.of is Of.EARNED else self.possible
         sum_ = f"{late}: −{share} % of {_plain(base)}"
-        if self.points != _cents(_lowered(self.earned, self.possible, self.intervals, self.rule)):
+        if self.points != cents(_lowered(self.earned, self.possible, self.intervals, self.rule)):
             least = _plain(100 * self.rule.floor)
             sum_ += f", but not below {least} % of {_plain(self.possible)} or the score itself"
         return f"{sum_} → {_plain(self.points)}"
@@ -138,10 +142,10 @@ def charge(earned: Decimal, possible: Decimal, late: timedelta, rule: LateRule |
     """
     rule = rule or LateRule(share=Decimal(0))
     beyond = late if late > rule.grace else timedelta()
-    count = int((Decimal(beyond / rule.interval)).to_integral_value(ROUND_CEILING))
+    count = -(-beyond // rule.interval)
     floor = min(Fraction(earned), Fraction(rule.floor) * Fraction(possible))
     left = max(floor, _lowered(earned, possible, count, rule))
-    return Charge(earned, possible, late, count, rule, _cents(left))
+    return Charge(earned, possible, late, count, rule, cents(left))
 
 
 def counting(
@@ -175,23 +179,24 @@ def dropped(shares: Sequence[Fraction | None], count: int) -> list[int]:
     return sorted(lowest[: max(0, min(count, len(there) - 1))])
 
 
+def cents(value: Fraction | Decimal) -> Decimal:
+    """A number of points as Canvas keeps it: rounded half up to hundredths."""
+    exact = Fraction(value)
+    return (Decimal(exact.numerator) / Decimal(exact.denominator)).quantize(CENT, ROUND_HALF_UP)
+
+
+def duration(span: timedelta) -> str:
+    """A span for people, by its two largest units: ``1 day 3 hours``."""
+    minutes = -(-span // timedelta(minutes=1))
+    units = [("day", minutes // 1440), ("hour", minutes // 60 % 24), ("minute", minutes % 60)]
+    said = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in units if count]
+    return " ".join(said[:2]) or "0 minutes"
+
+
 def _lowered(earned: Decimal, possible: Decimal, intervals: int, rule: LateRule) -> Fraction:
     base = earned if rule.of is Of.EARNED else possible
     return Fraction(earned) - Fraction(rule.share) * intervals * Fraction(base)
 
 
-def _cents(value: Fraction) -> Decimal:
-    exact = Decimal(value.numerator) / Decimal(value.denominator)
-    return exact.quantize(CENT, ROUND_HALF_UP)
-
-
 def _plain(value: Decimal) -> str:
     return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
-
-
-def _duration(span: timedelta) -> str:
-    """The two largest units: ``1 day 3 hours``."""
-    minutes = -(-int(span.total_seconds()) // 60)
-    units = [("day", minutes // 1440), ("hour", minutes // 60 % 24), ("minute", minutes % 60)]
-    said = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in units if count]
-    return " ".join(said[:2]) or "0 minutes"

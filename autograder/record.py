@@ -259,6 +259,7 @@ class Record:
             source=self._submission.source,
             attempt=self._submission.attempt,
             late=self._submission.late,
+            submitted=self._submission.submitted,
             retrained=retrained,
             cells_seconds=round(self._cells_seconds(), 3),
             peak_mb=round(self.peak_mb, 1),

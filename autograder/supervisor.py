@@ -201,6 +201,7 @@ class Supervisor:
             possible=self._manifest.possible, isolation=isolation.level,
             lacking=isolation.lacking, seconds=0.0, questions={}, message=message,
             source=submission.source, attempt=submission.attempt, late=submission.late,
+            submitted=submission.submitted,
         )  # fmt: skip
         return Outcome(verdict=verdict)
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from autograder.course import Assignment, Course, FinalPolicy, Milestone, digits, moment
+from autograder.course import Course, FinalPolicy, deadline, digits, moment
 from autograder.text import one_line
 
 if TYPE_CHECKING:
@@ -162,10 +162,10 @@ def course_table(course: Course, entries: Sequence[Entry]) -> Table:
         numbers = [plan.weight, plan.points, entry.automatic, entry.written]
         cells = [digits(number) if plan.graded else "" for number in numbers]
         table.add_row(f"{plan.name}: {entry.title}", plan.kind, *cells, moment(plan.release),
-                      _due(plan))  # fmt: skip
+                      deadline(plan))  # fmt: skip
         for part in plan.milestone:
             name = f"  {part.question}: {part.title}"
-            table.add_row(name, "milestone", "", digits(part.points), "", "", "", _due(part))
+            table.add_row(name, "milestone", "", digits(part.points), "", "", "", deadline(part))
     return table
 
 
@@ -197,10 +197,6 @@ def final_lines(
     for final in lacking:
         said = "; ".join(final.remarks)
         yield f"  {one_line(final.row.student.name):32} {one_line(said, 4000)}"
-
-
-def _due(one: Assignment | Milestone) -> str:
-    return moment(one.due) if one.due else ""
 
 
 def _cell(verdict: Verdict, question: str) -> str:

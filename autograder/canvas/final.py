@@ -4,6 +4,9 @@ Each graded assignment has a score, its points over the points possible. The fin
 mean of these scores, weighted by the course file, of 100. What is excused (``EX``) is left out, of
 an assignment as of the mean, so that what is left weighs more. Everything is computed in
 fractions and rounded half up, once, at the end.
+
+Homeworks that are dropped are left out of the homeworks alone: those that are kept weigh as much as
+all did, so that dropping one never lowers a grade by giving other work more weight.
 """
 
 from __future__ import annotations
@@ -23,12 +26,14 @@ from autograder.course import (
     Columns,
     Course,
     FinalPolicy,
+    Kind,
     Missing,
     Unassigned,
     digits,
 )
 from autograder.errors import ExportError, IntakeError
 from autograder.gradebook import NUMERIC, Column, Gradebook, Row, check_ids, rewritten
+from autograder.policy import dropped
 from autograder.syllabus import Entry
 from autograder.text import one_line
 
@@ -63,6 +68,8 @@ class Component(NamedTuple):
     points: Decimal
     """Points possible of all its columns together."""
     parts: list[Part]
+    homework: bool = False
+    """Whether it may be dropped."""
 
     @property
     def columns(self) -> list[Column]:
@@ -99,16 +106,20 @@ class Final(NamedTuple):
     scores: list[Score]
     """One for each component, in the course file's order."""
     decimals: int
+    dropped: Sequence[Score] = ()
+    """Homeworks that are left out because the others are better."""
 
     @property
     def exact(self) -> Fraction | None:
         """The final grade of 100, not rounded; ``None`` if it is open."""
-        counted = self._counted
+        homework, other = self._counted
+        counted = [*homework, *other]
         if not counted or any(one.state in _OPEN for one in self.scores):
             return None
-        weights = [Fraction(one.component.weight) for one in counted]
-        weighted = [weight * one.share for weight, one in zip(weights, counted, strict=True)]
-        return FULL * sum(weighted, Fraction(0)) / sum(weights, Fraction(0))
+        kept = self._kept
+        scale = Fraction(_weight(homework)) / Fraction(_weight(kept)) if kept else Fraction(0)
+        total = _weighted(kept) * scale + _weighted(other)
+        return FULL * total / Fraction(_weight(counted))
 
     @property
     def total(self) -> Decimal | None:
@@ -120,14 +131,12 @@ class Final(NamedTuple):
         """The sum as it is done: ``100 × (0.6 × 84/100 + 0.4 × 9/10) = 86.4``."""
         if self.total is None:
             return ""
-        counted = self._counted
-        terms = [
-            f"{digits(one.component.weight)} × {digits(one.earned)}/{digits(one.possible)}"
-            for one in counted
-        ]
-        weights = sum((one.component.weight for one in counted), Decimal(0))
+        homework, other = self._counted
+        weights = _weight([*homework, *other])
         over = "" if weights == 1 else f" / {digits(weights)}"
-        return f"{FULL} × ({' + '.join(terms)}){over} = {digits(self.total)}"
+        sum_ = f"{FULL} × ({' + '.join(self._terms)}){over} = {digits(self.total)}"
+        left_out = ", ".join(f"{one.component.name} with {_points(one)}" for one in self.dropped)
+        return f"{sum_}; dropped: {left_out}" if self.dropped else sum_
 
     @property
     def remarks(self) -> list[str]:
@@ -135,8 +144,25 @@ class Final(NamedTuple):
         return [remark for one in self.scores for remark in one.remarks]
 
     @property
-    def _counted(self) -> list[Score]:
-        return [one for one in self.scores if one.state is State.GRADED]
+    def _counted(self) -> tuple[list[Score], list[Score]]:
+        """Scores that count, unless they are dropped: of homeworks, and others."""
+        graded = [one for one in self.scores if one.state is State.GRADED]
+        homework = [one for one in graded if one.component.homework]
+        return homework, [one for one in graded if not one.component.homework]
+
+    @property
+    def _kept(self) -> list[Score]:
+        return [one for one in self._counted[0] if one not in self.dropped]
+
+    @property
+    def _terms(self) -> list[str]:
+        """The summands; where homeworks are dropped, one for those that are kept."""
+        homework, other = self._counted
+        if not self.dropped:
+            return [_term(one) for one in self.scores if one in [*homework, *other]]
+        kept = " + ".join(map(_term, self._kept))
+        all_ = f"{digits(_weight(homework))} × ({kept}) / {digits(_weight(self._kept))}"
+        return [all_, *map(_term, other)]
 
 
 _OPEN = {State.MISSING, State.UNASSIGNED}
@@ -156,9 +182,10 @@ def components(course: Course, entries: Sequence[Entry], gradebook: Gradebook) -
     """
     titles = {entry.plan.name: entry.title for entry in entries}
     found = [
-        Component(plan.name, plan.weight, plan.points, list(_parts(plan, titles, gradebook)))
+        Component(plan.name, plan.weight, plan.points, list(_parts(plan, titles, gradebook)),
+                  plan.kind is Kind.HOMEWORK)
         for plan in course.graded
-    ]
+    ]  # fmt: skip
     counts = Counter(column.header for one in found for column in one.columns)
     for header, count in counts.items():
         if count > 1:
@@ -182,7 +209,7 @@ def finals(
     except IntakeError as error:
         raise ExportError(str(error)) from None
     return [
-        Final(row, [_score(row, one, policy) for one in components], policy.decimals)
+        _final(row, [_score(row, one, policy) for one in components], policy)
         for row in gradebook.rows
         if not row.is_test_student
     ]
@@ -191,6 +218,29 @@ def finals(
 def half_up(number: Fraction, decimals: int) -> Decimal:
     """Round a number that is not negative; what lies in the middle goes up."""
     return Decimal(floor(number * 10**decimals + Fraction(1, 2))).scaleb(-decimals)
+
+
+def _final(row: Row, scores: list[Score], policy: FinalPolicy) -> Final:
+    homework = [one for one in scores if one.component.homework]
+    shares = [one.share if one.state is State.GRADED else None for one in homework]
+    places = dropped(shares, policy.drop_lowest)
+    return Final(row, scores, policy.decimals, [homework[place] for place in places])
+
+
+def _weight(scores: Sequence[Score]) -> Decimal:
+    return sum((one.component.weight for one in scores), Decimal(0))
+
+
+def _weighted(scores: Sequence[Score]) -> Fraction:
+    return sum((Fraction(one.component.weight) * one.share for one in scores), Fraction(0))
+
+
+def _term(one: Score) -> str:
+    return f"{digits(one.component.weight)} × {_points(one)}"
+
+
+def _points(one: Score) -> str:
+    return f"{digits(one.earned)}/{digits(one.possible)}"
 
 
 def _parts(plan: Assignment, titles: dict[str, str], gradebook: Gradebook) -> Iterator[Part]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
-from autograder.course import Assignment, Course, LatePolicy, Milestone, digits, moment
+from autograder.course import Course, deadline, digits
 from autograder.release.colab import badge
 from autograder.syllabus import Entry
 
@@ -54,9 +53,10 @@ def _table(course: Course, entries: Sequence[Entry]) -> Iterator[str]:
         links = f"**[{_cell(entry.title)}]({plan.name}/)** · [notebook]({notebook})"
         shown = f"{links} {badge(course, notebook)}".strip()
         weight = f"{digits(plan.weight * 100)} %" if plan.graded else ""
-        yield f"| {shown} | {plan.kind} | {_points(entry)} | {weight} | {_due(plan)} |"
+        yield f"| {shown} | {plan.kind} | {_points(entry)} | {weight} | {deadline(plan)} |"
         for part in plan.milestone:
-            yield f"| ↳ {_cell(part.title)} | milestone | {digits(part.points)} | | {_due(part)} |"
+            cells = [f"↳ {_cell(part.title)}", "milestone", digits(part.points), "", deadline(part)]
+            yield f"| {' | '.join(cells)} |"
 
 
 def _points(entry: Entry) -> str:
@@ -70,32 +70,12 @@ def _points(entry: Entry) -> str:
     return f"{total}: {digits(entry.automatic)} by tests, {digits(entry.written)} by people"
 
 
-def _due(one: Assignment | Milestone) -> str:
-    return moment(one.due) if one.due else ""
-
-
 def _rules(course: Course) -> Iterator[str]:
-    if course.policies.late is not None:
-        yield _late(course.policies.late)
+    yield from course.policies.sentences
     yield (
         "Where you are excused from something, what is left weighs more. The final grade is "
         "rounded once, at the end."
     )
-
-
-def _late(policy: LatePolicy) -> str:
-    hours = f"{digits(policy.grace_hours)} hour{'' if policy.grace_hours == 1 else 's'}"
-    free = f"free for {hours} after the due time; then each" if policy.grace_hours else "each"
-    least = (
-        f", but no grade falls below {_percent(policy.floor)} of them by that"
-        if policy.floor
-        else ""
-    )
-    return f"Late: {free} day begun costs {_percent(policy.per_day)} of the points possible{least}."
-
-
-def _percent(share: Decimal) -> str:
-    return f"{digits(share * 100)} %"
 
 
 def _start(course: Course) -> str:

@@ -92,6 +92,8 @@ def test_halves_of_a_cent_are_rounded_up() -> None:
         ("34", DAY, LateRule(share=Decimal("0.1"), of=Of.EARNED),
          "34/40, 1 day late: −10 % of 34 → 30.6"),
         ("34", 2 * DAY + 3 * HOUR, TEN, "34/40, 2 days 3 hours late: −30 % of 40 → 22"),
+        ("34", timedelta(milliseconds=1), LateRule(share=Decimal("0.1")),
+         "34/40, 1 minute late: −10 % of 40 → 30"),
         ("14.5", 9 * DAY, TEN,
          "14.5/40, 9 days late: −90 % of 40, but not below 30 % of 40 or the score itself → 12"),
     ],
@@ -108,14 +110,23 @@ def test_a_deadline_tells_what_is_late_and_what_is_taken() -> None:
     assert Deadline().late(DUE) == timedelta() and Deadline().takes(DUE)
 
 
-@given(st.none() | st.timedeltas(-9 * DAY, 9 * DAY))
-def test_an_extension_only_ever_helps(shift: timedelta | None) -> None:
+@given(st.timedeltas(-9 * DAY, 9 * DAY), st.none() | st.timedeltas(timedelta(), 9 * DAY))
+def test_a_due_time_of_ones_own_replaces_the_general_one(
+    shift: timedelta, more: timedelta | None
+) -> None:
     deadline = Deadline(due=DUE, closes=DUE + DAY)
-    own = deadline.extended(None if shift is None else DUE + shift)
-    for when in (DUE - DAY, DUE, DUE + HOUR, DUE + 3 * DAY):
-        assert own.late(when) <= deadline.late(when)
-        assert own.takes(when) or not deadline.takes(when)
-    assert own.closes is not None and own.due is not None and own.closes - own.due == DAY
+    own = deadline.moved(DUE + shift)
+    assert own.due == DUE + shift and own.closes == DUE + DAY + max(timedelta(), shift)
+    longer = deadline.moved(None if more is None else DUE + shift + more)
+    for when in (DUE - DAY, DUE, DUE + HOUR, DUE + 3 * DAY, DUE + 20 * DAY):
+        assert own.takes(when) or not deadline.takes(when), "work never closes earlier"
+        assert longer.late(when) <= own.late(when), "an extension only ever helps"
+        assert longer.takes(when) or not own.takes(when)
+
+
+def test_whoever_has_no_due_time_is_never_late_and_never_too_late() -> None:
+    assert Deadline(due=DUE, closes=DUE + DAY).moved(None) == Deadline()
+    assert Deadline().moved(DUE) == Deadline(due=DUE)
 
 
 @given(st.lists(points), st.sampled_from(Attempts))

@@ -191,6 +191,82 @@ def test_the_test_student_has_no_grade_and_a_damaged_gradebook_gives_none() -> N
         computed(rows[0], rows[0])
 
 
+FOUR = "".join(
+    f"""
+[[assignment]]
+name = "hw{number}"
+kind = "homework"
+points = 10
+weight = {weight}
+release = 2027-02-01T09:00:00Z
+due = 2027-04-01T00:00:00Z
+column = "{number}"
+"""
+    for number, weight in ((1, 0.1), (2, 0.2), (3, 0.3))
+)
+DROPPING = (
+    COURSE[: COURSE.index("[[assignment]]")]
+    + FOUR
+    + COURSE[COURSE.index('[[assignment]]\nname = "project"') :]
+)
+DROPPING_HEADER = (
+    "Student,ID,SIS Login ID,Section,One (1),Two (2),Three (3),plan (13),Report (14),Final Score"
+)
+DROPPING_POINTS = "    Points Possible,,,,10,10,10,10,20,(read only)"
+
+
+def dropping(*cells: object, count: int = 1, **policy: Any) -> Final:
+    """The final grade with homeworks of 0.1, 0.2, 0.3 and a project of 0.4."""
+    plan = course(DROPPING)
+    gradebook = book(
+        ",".join(['"Lovelace, Ada"', "101", "ada", "A", *map(str, cells), ""]),
+        header=DROPPING_HEADER, points=DROPPING_POINTS,
+    )  # fmt: skip
+    titled = [
+        Entry(plan=one, title=TITLES.get(one.name, one.name), notebook="n.ipynb", questions=[],
+              rubric={}, files=[])
+        for one in plan.assignment
+    ]  # fmt: skip
+    parts = components(plan, titled, gradebook)
+    (final,) = finals(gradebook, parts, FinalPolicy(drop_lowest=count, **policy))
+    return final
+
+
+def test_the_lowest_homework_is_dropped_and_the_other_homeworks_weigh_more_for_it() -> None:
+    final = dropping(9, 2, 8, 5, 20)
+    assert final.total == Decimal("82.83")
+    assert final.arithmetic == (
+        "100 × (0.6 × (0.1 × 9/10 + 0.3 × 8/10) / 0.4 + 0.4 × 25/30) = 82.83; "
+        "dropped: hw2 with 2/10"
+    )
+    assert final.remarks == [], "a dropped homework is not missing"
+    assert dropping(9, 2, 8, 5, 20, count=0).arithmetic == (
+        "100 × (0.1 × 9/10 + 0.2 × 2/10 + 0.3 × 8/10 + 0.4 × 25/30) = 70.33"
+    )
+
+
+def test_the_project_is_never_dropped_and_one_homework_always_stays() -> None:
+    final = dropping(9, 2, 8, 0, 0, count=5)
+    assert [one.component.name for one in final.dropped] == ["hw2", "hw3"]
+    assert final.total == 54
+
+
+def test_who_is_excused_has_that_neither_dropped_nor_kept_from_being_dropped() -> None:
+    final = dropping("EX", 2, 8, 5, 20)
+    assert [one.component.name for one in final.dropped] == ["hw2"]
+    assert final.arithmetic == (
+        "100 × (0.5 × (0.3 × 8/10) / 0.3 + 0.4 × 25/30) / 0.9 = 81.48; dropped: hw2 with 2/10"
+    )
+    assert dropping("EX", "EX", 8, 5, 20).dropped == []
+    assert dropping("EX", "EX", "EX", 5, 20).total == Decimal("83.33")
+
+
+def test_a_missing_homework_leaves_the_grade_open_or_is_the_lowest() -> None:
+    assert dropping(9, "", 8, 5, 20).total is None
+    final = dropping(9, "", 8, 5, 20, missing=Missing.ZERO)
+    assert final.total == Decimal("82.83") and final.arithmetic.endswith("dropped: hw2 with 0/10")
+
+
 # Properties
 
 GRADE = st.decimals(0, 100, places=2)
@@ -245,6 +321,17 @@ def test_being_excused_from_an_assignment_is_a_course_without_it(cells: tuple[st
     )
     (without,) = computed(row(*cells), plan=course(alone[:start] + alone[end:]))
     assert excused.exact == without.exact
+
+
+TEN = st.one_of(st.decimals(0, 10, places=2).map(str), st.just("EX"))
+
+
+@given(st.tuples(TEN, TEN, TEN, TEN, TEN), st.integers(0, 3))
+def test_dropping_never_lowers_a_grade(cells: tuple[str, ...], count: int) -> None:
+    before, after = dropping(*cells, count=0).exact, dropping(*cells, count=count).exact
+    assert (before is None) is (after is None)
+    if before is not None and after is not None:
+        assert before <= after
 
 
 @given(st.lists(CELLS, min_size=2, max_size=4), st.randoms())

@@ -18,6 +18,7 @@ help = "Ask in the forum."
 repository = "https://github.com/owner/course"
 
 [policies.late]
+by = "autograder"
 grace_hours = 2
 per_day = 0.1
 
