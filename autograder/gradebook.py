@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections import Counter
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import msgspec
@@ -169,6 +170,15 @@ def number(cell: str) -> float | None:
     try:
         return float(rewritten(text)) if NUMERIC.fullmatch(text) else None
     except ValueError:
+        return None
+
+
+def exact(cell: str) -> Decimal | None:
+    """Return the number in a gradebook's cell exactly, or ``None`` if it holds something else."""
+    text = cell.strip()
+    try:
+        return Decimal(rewritten(text)) if NUMERIC.fullmatch(text) else None
+    except InvalidOperation:
         return None
 
 

@@ -268,7 +268,7 @@ def test_nothing_that_is_printed_acts_on_a_terminal(
     from autograder.session import Graded
 
     rows = [["Student", "ID", "Section", "Tiny (12)"], [EVIL, "101", "", "EX"],
-            [f"{EVIL}2", "102", "", EVIL]]  # fmt: skip
+            [f"{EVIL}2", "102", EVIL, ""]]  # fmt: skip
     with (folder / "gradebook.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     verdicts = [

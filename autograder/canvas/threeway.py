@@ -1,0 +1,225 @@
+"""What becomes of each student's grade: what we wrote last, what Canvas shows now, what is new.
+
+A grade is written where Canvas shows none and never had one of ours, or shows the one we wrote.
+Anything else is a person's, and stays unless it is decided otherwise for that student.
+
+A gradebook shows what is left after Canvas' own deduction for being late, not what was entered
+(``lib/gradebook_exporter.rb``); so of a late student, what we wrote less a whole number of
+deductions is taken for ours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
+
+import msgspec
+
+from autograder.canvas.damage import untouchable
+from autograder.canvas.exported import Cell, Written
+from autograder.errors import ExportError
+from autograder.gradebook import Column, Row, exact, number
+from autograder.grades import Grade
+from autograder.model import Standing, Student
+from autograder.policy import LateRule, charge
+from autograder.text import one_line
+
+INTERVALS = 1000
+"""Deductions that are tried; a share of 0.1 % an hour has taken everything by then."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import does to one student's grade."""
+
+    student: Student
+    before: str
+    """The gradebook's cell; empty if there is no grade yet."""
+    after: str
+    line: int
+    """The student's row in the gradebook."""
+    late: bool = False
+    arithmetic: str = ""
+    """The sum that leads to it."""
+    there: bool = False
+    """Whether Canvas has it already and shows what its own deduction left of it."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether the grade is another one than before."""
+        return not self.there and number(self.before) != number(self.after)
+
+    @property
+    def deducted(self) -> bool:
+        """Whether Canvas shows less than was written because of its own deduction."""
+        return self.there and number(self.before) != number(self.after)
+
+
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A student whose grade is not written, and why."""
+
+    student: str
+    """Canvas user id."""
+    name: str
+    reason: str
+    conflict: bool = False
+    """Whether a person's grade is in Canvas."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One column of a gradebook, and what was written into it before."""
+
+    name: str
+    """The gradebook's, for messages."""
+    rows: Mapping[str, Row]
+    """By Canvas user id."""
+    column: Column
+    written: Written
+    takes: LateRule | None
+    """What Canvas' own late policy takes off."""
+    ours: Collection[str]
+    """Canvas user ids of those whose grade in Canvas is overwritten."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether it shows nothing of what was written last, but what was there before."""
+        last = self.written.last
+        there = [student for student in (last.cells if last else {})
+                 if student in self.rows and not untouchable(self._cell(student))]  # fmt: skip
+        if last is None or any(self._shows(last.cells[student], student) for student in there):
+            return False
+        return any(self._shows_earlier(student) for student in there)
+
+    def rolled_back(self) -> View:
+        """The same as if the last file had never been written.
+
+        Raises:
+            ExportError: if it was no file: a push through the API is done when it is recorded.
+        """
+        assert self.written.last is not None
+        if self.written.last.by == "push":
+            raise ExportError(
+                f"{self.name} is older than what was pushed to {self.column.header!r} on "
+                f"{self.written.last.written:%d %b %Y, %H:%M} UTC; export it from Canvas again."
+            )
+        return replace(self, written=self.written.without_last())
+
+    def check_repeats(self, found: Sequence[Change]) -> None:
+        """Let a file that nobody has imported be written again, if it is the same.
+
+        Raises:
+            ExportError: if it is another one.
+        """
+        assert self.written.last is not None
+        cells = {one.student.id: one.after for one in found if one.changes}
+        last = self.written.last
+        if cells != {student: cell.after for student, cell in last.cells.items()}:
+            raise ExportError(
+                f"{self.name} shows none of the {len(last.cells)} grades that were written for "
+                f"{self.column.header!r} on {last.written:%d %b %Y, %H:%M} UTC: if that file was "
+                "imported, export the gradebook from Canvas again; if it never was, delete the "
+                "file and add --not-imported."
+            )
+
+    def fates(self, grades: Sequence[Grade]) -> list[Change | LeftOut]:
+        """What becomes of each grade.
+
+        Raises:
+            ExportError: if one is negative or not a number.
+        """
+        return [self._fate(grade) for grade in grades]
+
+    def _fate(self, grade: Grade) -> Change | LeftOut:
+        row, cell = self.rows[grade.student], self._cell(grade.student)
+        reason = untouchable(cell) or _ungraded(grade)
+        if reason:
+            return _left(row, reason)
+        change = Change(
+            student=row.student,
+            before=cell,
+            after=grade_text(grade.points),
+            line=row.line,
+            late=grade.verdict.late,
+            arithmetic=grade.arithmetic,
+        )
+        base = self.written.base(grade.student)
+        return self._compared(row, change, base)
+
+    def _compared(self, row: Row, change: Change, base: Cell | None) -> Change | LeftOut:
+        theirs, ours = exact(change.before), Decimal(change.after)
+        is_ours = base is not None and self._shows(base, row.student.id)
+        if is_ours and base is not None and ours == Decimal(base.after):
+            return msgspec.structs.replace(change, there=True)
+        if theirs == ours and change.late and self.takes is not None:
+            return _left(
+                row,
+                f"was late, and Canvas shows {change.before}, perhaps after its deduction: it "
+                "would take the same number for unchanged and deduct nothing from it; clear the "
+                "grade in Canvas and enter it there",
+            )
+        if theirs == ours or is_ours or (theirs is None and base is None):
+            return change
+        if row.student.id in self.ours:
+            return change
+        reason = self._conflict(change, base)
+        return _left(row, f"{reason}; it stays unless --ours {row.student.id}", conflict=True)
+
+    def _conflict(self, change: Change, base: Cell | None) -> str:
+        shown = one_line(change.before, 20)
+        if base is None:
+            return f"has {shown} in Canvas, which is not from here"
+        if exact(change.before) is None:
+            return f"was cleared in Canvas after {base.after} was written"
+        if self._shows_earlier(change.student.id):
+            return f"shows {shown} in Canvas, as before {base.after} was written"
+        below = change.late and self.takes is None and (number(shown) or 0) < float(base.after)
+        hint = ", unless Canvas deducts for being late, which course.toml does not say"
+        return f"was changed in Canvas from {base.after} to {shown}{hint if below else ''}"
+
+    def _cell(self, student: str) -> str:
+        cell = self.rows[student].cells[self.column.index].strip()
+        return "" if cell == "-" else cell
+
+    def _shows(self, cell: Cell, student: str) -> bool:
+        """Whether Canvas shows what was written, or what its deduction left of it."""
+        shown, written = exact(self._cell(student)), Decimal(cell.after)
+        if shown is None or shown == written:
+            return shown == written
+        rule, possible = self.takes, exact(self.column.points)
+        if not cell.late or rule is None or possible is None or not rule.share:
+            return False
+        count = min(INTERVALS, math.ceil(1 / rule.share))
+        left = (
+            charge(written, possible, rule.interval * n, rule).points for n in range(1, count + 1)
+        )
+        return shown in set(left)
+
+    def _shows_earlier(self, student: str) -> bool:
+        return exact(self._cell(student)) in {exact(one) for one in self.written.earlier(student)}
+
+
+def grade_text(score: float | Decimal) -> str:
+    """Write a score as Canvas imports it: digits and at most two decimals, rounded half up.
+
+    Raises:
+        ExportError: if it is negative or not a number.
+    """
+    if not math.isfinite(score) or score < 0:
+        raise ExportError(f"A score of {score} cannot be written; grade that submission again.")
+    rounded = abs(Decimal(str(score))).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return f"{rounded:f}".rstrip("0").rstrip(".")
+
+
+def _ungraded(grade: Grade) -> str:
+    """Why there is no grade to write, or ``""``."""
+    reasons = {
+        Standing.UNREADABLE: "no notebook could be read; look at it before giving a grade",
+        Standing.GRADER_ERROR: "the grader failed on it; grade it again",
+    }
+    return grade.problem or reasons.get(grade.verdict.status, "")
+
+
+def _left(row: Row, reason: str, conflict: bool = False) -> LeftOut:
+    return LeftOut(student=row.student.id, name=row.student.name, reason=reason, conflict=conflict)
