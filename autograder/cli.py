@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
     from autograder.doctor import Examination
     from autograder.engine import Settings
+    from autograder.grades import Grade
     from autograder.model import Verdict
     from autograder.session import Graded, Session
 
 FINDINGS, USAGE, INFRASTRUCTURE = 1, 2, 3
+TOKEN = "CANVAS_TOKEN"  # noqa: S105 - a name
+"""Environment variable with the access token of Canvas."""
 _TRY_OUT_REMARK = (
     "autograder: no course secret is set, so hidden data are drawn from the published try-out "
     "value; set AUTOGRADER_SECRET for real grades."
@@ -182,6 +186,11 @@ def calibrate(ctx: click.Context, /, names: tuple[str, ...], parts: str, pages: 
 @click.option("--roster", type=_FILE, required=True, help="Gradebook CSV as Canvas exports it.")
 @click.option("--teams", type=_FILE, help="Group set as Canvas exports it: one hand-in a team.")
 @click.option("--only", metavar="QUESTIONS", help="Grade these alone, e.g. p0,p1.")
+@click.option(
+    "--attempts",
+    type=click.Choice(["last", "best"]),
+    help="Which attempt counts, of what was fetched; course.toml says it by default.",
+)
 @click.option("--ledger", type=_FILE, help="What `autograder project` keeps of a project.")
 @click.option("--out", type=_FOLDER, default=Path("grading"), show_default=True,
               help="Folder for the results.")  # fmt: skip
@@ -204,20 +213,21 @@ def calibrate(ctx: click.Context, /, names: tuple[str, ...], parts: str, pages: 
 def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roster: Path,
           teams: Path | None, only: str | None, ledger: Path | None, out: Path,
           rooms: int | None, risk: str | None, retrain: str, limits: tuple[str, ...],
-          as_json: bool, project: Path) -> None:  # fmt: skip
+          as_json: bool, project: Path, attempts: str | None) -> None:  # fmt: skip
     """Grade SUBMISSIONS (Canvas zips, folders, notebooks, otter's export zips) of BUNDLE.
 
+    SUBMISSIONS may also be the folder of one `autograder canvas pull`, which has every attempt.
     BUNDLE is a folder that `autograder build` wrote, such as dist/cnn_imaging. Ctrl-C is safe:
     the same command continues where it stopped.
     """
     from autograder.bundle import Bundle
     from autograder.errors import BundleError
     from autograder.gradebook import read
-    from autograder.intake import intake
     from autograder.secret import course_secret
-    from autograder.session import Session
+    from autograder.session import prepared
     from autograder.teams import read as read_teams
 
+    os.environ.pop(TOKEN, None)  # no room is to come from a process that knows it
     graded = Bundle(bundle)
     if graded.manifest.ungraded:
         raise BundleError(_lab(graded.manifest.name))
@@ -226,10 +236,11 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
         graded = graded.with_manifest(graded.manifest.only(listed(only)))
     settings = _settings(project, rooms, retrain, limits, graded, risk, ledger)
     groups = read_teams(teams, students) if teams else []
-    taken = intake(submissions, students, graded.manifest, groups)
+    session = prepared(project, graded, submissions, students, groups, out, attempts)
     if course_secret(project).try_out:
         click.echo(_TRY_OUT_REMARK, err=True)
-    session = Session(graded, taken, out)
+    for remark in session.rules.remarks:
+        click.echo(f"note: {remark}", err=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # to be ended is to be interrupted
     try:
         verdicts = _grade(session, settings)
@@ -286,11 +297,16 @@ def check(ctx: click.Context, file: Path, name: str | None, project: Path) -> No
 @click.option(
     "--out", type=_FILE, help="The HTML file; report/index.html in the folder by default."
 )
-def report(folder: Path, out: Path | None) -> None:
-    """Write the instructor's report as one HTML page."""
+@_PROJECT
+def report(folder: Path, out: Path | None, project: Path) -> None:
+    """Write the instructor's report as one HTML page, and what counts now into results/."""
+    from autograder.course import found
     from autograder.session import load
 
-    click.echo(_report(load(folder), out or folder / "report" / "index.html"))
+    graded, course = load(folder), found(project)
+    for remark in graded.rules(course).remarks:
+        click.echo(f"note: {remark}", err=True)
+    click.echo(_report(graded, graded.settle(course), out or folder / "report" / "index.html"))
 
 
 @main.command()
@@ -437,7 +453,7 @@ def _print_summary(session: Session, verdicts: list[Verdict], as_json: bool) -> 
         click.echo(f"? {one_line(f'{unmatched.source}: {unmatched.reason}', 500)}", err=True)
     for verdict in verdicts:
         if verdict.status == "grader_error":
-            log = session.out / "results" / verdict.student / "log.txt"
+            log = session.place(verdict) / "log.txt"
             problem = f"ours, not the student's: {one_line(verdict.message, 1000)} See {log}"
             click.echo(f"! {one_line(verdict.name)}: {problem}", err=True)
     click.echo(
@@ -475,7 +491,7 @@ def _summary(session: Session, verdicts: list[Verdict]) -> dict[str, Any]:
         "states": dict(session.progress.states),
         "students": [
             {"student": v.student, "name": v.name, "status": v.status.value,
-             "score": v.score, "possible": v.possible}
+             "attempt": v.attempt, "score": v.score, "possible": v.possible}
             for v in verdicts
         ],
         "missing": [student.id for student in session.intake.missing],
@@ -483,14 +499,14 @@ def _summary(session: Session, verdicts: list[Verdict]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _report(graded: Graded, path: Path) -> Path:
+def _report(graded: Graded, grades: list[Grade], path: Path) -> Path:
     from autograder.engine import environment
     from autograder.report import report as write
 
     provenance = {"bundle": graded.digest, "environment": environment()}
-    return write(
-        graded.verdicts, graded.manifest, path, intake=graded.intake, provenance=provenance
-    )
+    counting = [grade.verdict for grade in grades]
+    return write(counting, graded.manifest, path, intake=graded.intake, provenance=provenance,
+                 grades=grades)  # fmt: skip
 
 
 main.add_command(course)

@@ -48,6 +48,7 @@ __all__ = [
     "Unassigned",
     "deadline",
     "digits",
+    "found",
     "moment",
     "parse",
     "read",
@@ -213,6 +214,15 @@ def read(project: Path) -> Course:
             f"{file} cannot be read ({reason}); docs/course.md describes it."
         ) from None
     return parse(text)
+
+
+def found(project: Path) -> Course | None:
+    """The course file of ``project``; ``None`` if it has none.
+
+    Raises:
+        CourseError: as :func:`read`.
+    """
+    return read(project) if (project / FILE).is_file() else None
 
 
 def parse(text: str) -> Course:

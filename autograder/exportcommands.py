@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from autograder.canvas.export import Changes, Choices
     from autograder.course import Course
     from autograder.gradebook import Column, Gradebook
-    from autograder.grades import Grade
     from autograder.model import Student
     from autograder.session import Graded
 
@@ -69,6 +68,7 @@ def canvas(gradebook: Path, assignment: str | None, every: bool, out: Path, dry_
     USER is a Canvas user id, the number in the gradebook's column ID.
     """
     from autograder.canvas.export import Choices
+    from autograder.course import found
     from autograder.gradebook import read
 
     if every == bool(assignment) or (every and only) or (not every and len(folders) > 1):
@@ -80,7 +80,7 @@ def canvas(gradebook: Path, assignment: str | None, every: bool, out: Path, dry_
         leave_out=listed(leave_out), renamed=listed(renamed), ours=listed(ours),
         unsealed=unsealed, not_imported=not_imported,
     )  # fmt: skip
-    course, book = _course(project), read(gradebook)
+    course, book = found(project), read(gradebook)
     if assignment:
         jobs = [_one(folders[0], only, assignment, book, out)]
     else:
@@ -104,6 +104,7 @@ def feedback(out: Path, again: bool, dry_run: bool, folder: Path, project: Path)
     """Make an archive for Canvas' Upload Submissions: executed notebooks with their grades."""
     from autograder.canvas.feedback import feedback as make
     from autograder.canvas.feedback import read_record, write
+    from autograder.course import found as course_of
     from autograder.results import summary
     from autograder.session import load
     from autograder.terminal import feedback_lines
@@ -117,7 +118,7 @@ def feedback(out: Path, again: bool, dry_run: bool, folder: Path, project: Path)
 
     found = make(
         graded.intake,
-        _grades(graded, _course(project)),
+        graded.grades(course_of(project)),
         manifest,
         executed,
         lambda verdict: summary(verdict, manifest.hidden_feedback),
@@ -193,7 +194,7 @@ def _plan(
     return changes(
         book,
         job.column.header,
-        _grades(job.graded, course),
+        job.graded.grades(course),
         job.graded.manifest,
         choices,
         roster=_roster(job.graded),
@@ -240,24 +241,6 @@ def _write(plan: Changes, book: Gradebook, job: _Job) -> None:
         exported.write(job.folder, known)
     write(book, plan, job.out)
     click.echo(f"Written: {job.out}. Import it in Canvas: Grades → Import.")
-
-
-def _course(project: Path) -> Course | None:
-    from autograder.course import FILE as COURSE_FILE
-    from autograder.course import read
-
-    return read(project) if (project / COURSE_FILE).is_file() else None
-
-
-def _grades(graded: Graded, course: Course | None) -> list[Grade]:
-    """What counts for each student, by the rules of the course file if it knows the assignment."""
-    from autograder.grades import grades, part, rules
-
-    name = graded.manifest.name
-    plan = next((one for one in course.assignment if one.name == name), None) if course else None
-    questions = [question.name for question in graded.manifest.autograded]
-    milestone = part(plan, questions) if plan else None
-    return grades(graded.verdicts, rules(course if plan else None, name, milestone=milestone))
 
 
 def _roster(graded: Graded) -> list[Student]:

@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from autograder.bundle import Manifest
 from autograder.course import FILE, Assignment, Course, Deducts, Milestone, digits, moment
 from autograder.errors import CourseError
 from autograder.model import Standing, Verdict
 from autograder.policy import Attempts, Deadline, LateRule, cents, charge, counting, duration
 from autograder.pulled import Attempt, Pull
 
-__all__ = ["Grade", "Rules", "chosen", "grades", "part", "rules"]
+__all__ = ["NO_RULES", "Grade", "Rules", "chosen", "grades", "part", "rules", "ruling"]
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 _NO_TIME = (
@@ -59,9 +60,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not self.canvas and verdict.student not in self.dues:
             return None
-        marks = (one.late for one in self.fetched.get(verdict.student, ())
-                 if one.number == verdict.attempt and verdict.submitted)  # fmt: skip
-        return next(marks, None)
+        own = self.fetched.get(verdict.student, ())
+        return next((one.late for one in own if one.submitted == verdict.submitted), None)
+
+
+NO_RULES = Rules()
+"""Nothing is late, and the last attempt counts."""
 
 
 class Grade(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +90,14 @@ class Grade(msgspec.Struct, frozen=True, kw_only=True):
     def student(self) -> str:
         """Canvas user id."""
         return self.verdict.student
+
+    @property
+    def sentence(self) -> str:
+        """What counts, for the student; empty while nothing can be said."""
+        if self.problem:
+            return ""
+        which = f", of attempt {self.verdict.attempt}" if self.verdict.submitted else ""
+        return f"Points for tests{which}: {self.arithmetic}"
 
 
 class _Judged(NamedTuple):
@@ -138,6 +150,31 @@ def rules(
         canvas=pull is not None and pull.due is not None,
         remarks=(remark,) if remark else (),
     )
+
+
+def ruling(
+    course: Course | None, manifest: Manifest, pull: Pull | None, attempts: Attempts | None = None
+) -> Rules:
+    """The rules for what a bundle grades.
+
+    Args:
+        course: The course file, if there is one; it need not have the assignment.
+        manifest: Of the bundle, perhaps of some questions only.
+        pull: What was fetched from Canvas, if it was.
+        attempts: Which attempt counts, if that is said otherwise than in the course file.
+
+    Raises:
+        CourseError: as :func:`rules`.
+    """
+    plan = (
+        next((one for one in course.assignment if one.name == manifest.name), None)
+        if course
+        else None
+    )
+    questions = [question.name for question in manifest.autograded]
+    milestone = part(plan, questions, pull) if plan else None
+    found = rules(course if plan else None, manifest.name, pull, milestone)
+    return msgspec.structs.replace(found, attempts=attempts) if attempts else found
 
 
 def part(plan: Assignment, questions: Collection[str], pull: Pull | None = None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import msgspec
 
@@ -57,6 +58,19 @@ class Student(msgspec.Struct, frozen=True, kw_only=True):
         return self.id
 
 
+class Occasion(NamedTuple):
+    """One time that a student handed in; where times are not known a student has one only."""
+
+    student: str
+    attempt: int
+    submitted: datetime | None
+
+    @classmethod
+    def of(cls, student: str, attempt: int, submitted: datetime | None) -> Occasion:
+        """The occasion of an attempt."""
+        return cls(student, attempt if submitted else 0, submitted)
+
+
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """What one student handed in: the notebook and the files beside it, as bytes."""
 
@@ -80,6 +94,16 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     entry: str = ""
     """The file that holds the notebook, exactly as Canvas named it in its archive; empty if it
     was not in one."""
+    numbers: dict[str, int] = {}
+    """Canvas' numbers of this attempt by member, where it keeps one for each."""
+
+    @property
+    def occasions(self) -> list[Occasion]:
+        """Which hand-in it is of each whom it counts for."""
+        return [
+            Occasion.of(one.key, self.numbers.get(one.id, self.attempt), self.submitted)
+            for one in self.members or [self.student]
+        ]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +217,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Whether submitted weights were removed, so that the notebook trained afresh."""
     key: str = ""
     """Result key: hash of submission, bundle, environment and seed."""
+
+    @property
+    def occasion(self) -> Occasion:
+        """Which hand-in of whom it is of."""
+        return Occasion.of(self.student, self.attempt, self.submitted)
 
     @property
     def unsealed(self) -> bool:

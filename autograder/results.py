@@ -1,5 +1,8 @@
 """One student's folder of results: for staff, for Gradescope, and nothing hidden for students.
 
+It holds the attempt that counts, with the sum that leads to its points; other attempts that were
+graded are in folders below it.
+
 ``results.json`` follows Gradescope's specification (gradescope-autograders.readthedocs.io,
 "Autograder specifications"). Of hidden tests it holds what the assignment's author wrote to be
 shown, and when is the manifest's ``hidden_feedback``. What happened inside a hidden test is never
@@ -10,6 +13,9 @@ time or memory reads like one that failed.
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +25,7 @@ from autograder import page
 from autograder.bundle import Manifest, TestEntry, Visibility
 from autograder.errors import StoreError
 from autograder.files import write_atomically
+from autograder.grades import Grade
 from autograder.model import (
     WATERMARK,
     Outcome,
@@ -40,30 +47,88 @@ _LATER = {
 }
 
 
-def write(folder: Path, outcome: Outcome, manifest: Manifest) -> Path:
-    """Write ``folder/<student key>/``: verdict, Gradescope's results, notebook, page and log.
+def settle(
+    folder: Path,
+    verdicts: Sequence[Verdict],
+    grade: Grade,
+    manifest: Manifest,
+    outcome: Callable[[Verdict], Outcome],
+) -> None:
+    """Make ``folder/<student key>/`` say what counts for one student; write only what changes.
+
+    Args:
+        folder: The folder of all students' results.
+        verdicts: One for each attempt that was graded.
+        grade: What counts.
+        manifest: Of the assignment.
+        outcome: Gives the whole outcome of a verdict.
+
+    Raises:
+        StoreError: if it cannot be written.
+    """
+    own = folder / grade.student
+    stale = set(own.glob("attempt-*"))
+    for verdict in verdicts:
+        counts = verdict == grade.verdict
+        place = place_of(folder, verdict, counts=counts)
+        stale.discard(place)
+        said = grade if counts else None
+        if not _is_current(place, verdict, said, manifest):
+            write(folder, outcome(verdict), manifest, said, counts=counts)
+    for place in stale:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def place_of(folder: Path, verdict: Verdict, *, counts: bool = True) -> Path:
+    """The folder of one attempt: the student's own if it counts, or one below it.
+
+    Args:
+        folder: The folder of all students' results.
+        verdict: On the attempt.
+        counts: Whether it is the one that counts.
+
+    Raises:
+        StoreError: if the student's key is no name of a folder.
+    """
+    if plain_name(verdict.student) is None:
+        raise StoreError(f"{verdict.student!r} cannot be the name of a student's folder.")
+    own = folder / verdict.student
+    if counts or verdict.submitted is None:
+        return own
+    when = verdict.submitted.astimezone(UTC)
+    return own / f"attempt-{verdict.attempt}-{when:%Y-%m-%dT%H%M%SZ}"
+
+
+def write(
+    folder: Path,
+    outcome: Outcome,
+    manifest: Manifest,
+    grade: Grade | None = None,
+    *,
+    counts: bool = True,
+) -> Path:
+    """Write the folder of one attempt: verdict, Gradescope's results, notebook, page and log.
 
     Args:
         folder: The folder of all students' results.
         outcome: Of one submission.
         manifest: Of the assignment, for the labels of its tests.
+        grade: What counts, if it is this attempt.
+        counts: Whether it is in the student's own folder or in one below it.
 
     Returns:
-        The student's folder.
+        The folder.
 
     Raises:
         StoreError: if it cannot be written.
     """
     verdict = outcome.verdict
-    if plain_name(verdict.student) is None:
-        raise StoreError(f"{verdict.student!r} cannot be the name of a student's folder.")
-    own = folder / verdict.student
-    files = {
-        "verdict.json": _json(msgspec.to_builtins(verdict)),
-        "results.json": _json(gradescope(verdict, manifest)),
+    own = place_of(folder, verdict, counts=counts)
+    files = {  # the last two are looked at to see whether all is written
         "executed.ipynb": outcome.executed,
-        "executed.html": _page(outcome, manifest),
+        "executed.html": _page(outcome, manifest, grade),
         "log.txt": stripped(outcome.log).encode(),
+        **_marks(verdict, manifest, grade),
     }
     try:
         for name, data in files.items():
@@ -76,8 +141,10 @@ def write(folder: Path, outcome: Outcome, manifest: Manifest) -> Path:
     return own
 
 
-def gradescope(verdict: Verdict, manifest: Manifest) -> dict[str, Any]:
+def gradescope(verdict: Verdict, manifest: Manifest, grade: Grade | None = None) -> dict[str, Any]:
     """Return a verdict as Gradescope's ``results.json``.
+
+    Its score is what was earned, whatever being late costs; the text says what counts.
 
     Its time is that of the notebook's own cells, which ended before any hidden test began: the
     time of all could be made to tell what a hidden test asked.
@@ -100,6 +167,7 @@ def gradescope(verdict: Verdict, manifest: Manifest) -> dict[str, Any]:
     said = [*([f"{WATERMARK}."] if verdict.unsealed else []),
             *([f"Handed in by the team {clean(verdict.team)}, for all of it."]
               if verdict.team else []),
+            *([grade.sentence] if grade and grade.sentence else []),
             summary(verdict, manifest.hidden_feedback), *map(clean, verdict.remarks)]  # fmt: skip
     return {"score": round(verdict.score, 4), "output": "\n".join(said), **common}
 
@@ -173,7 +241,25 @@ def _json(value: dict[str, Any]) -> bytes:
     return escaped(json.dumps(value, indent=2, ensure_ascii=False)).encode() + b"\n"
 
 
-def _page(outcome: Outcome, manifest: Manifest) -> bytes:
+def _page(outcome: Outcome, manifest: Manifest, grade: Grade | None) -> bytes:
     if not outcome.executed:
         return b""
-    return page.render(outcome.executed, outcome.verdict, manifest).encode("utf-8", "replace")
+    counts = grade.sentence if grade else ""
+    made = page.render(outcome.executed, outcome.verdict, manifest, counts)
+    return made.encode("utf-8", "replace")
+
+
+def _marks(verdict: Verdict, manifest: Manifest, grade: Grade | None) -> dict[str, bytes]:
+    return {
+        "verdict.json": _json(msgspec.to_builtins(verdict)),
+        "results.json": _json(gradescope(verdict, manifest, grade)),
+    }
+
+
+def _is_current(place: Path, verdict: Verdict, grade: Grade | None, manifest: Manifest) -> bool:
+    """Whether what is written is what would be: the page says nothing that the marks do not."""
+    try:
+        marks = _marks(verdict, manifest, grade)
+        return all((place / name).read_bytes() == data for name, data in marks.items())
+    except OSError:
+        return False

@@ -111,6 +111,17 @@ class Store:
             ).fetchone()
             return None if row[0] is None else self.read(row[0]).outcome
 
+    def whole(self, verdict: Verdict) -> Outcome:
+        """Return the outcome that ``verdict`` is of.
+
+        Raises:
+            StoreError: if there is none, or it is not what was put.
+        """
+        found = self.get(verdict.key)
+        if found is None:
+            raise StoreError(f"{self.path} has no result of the key {verdict.key}.")
+        return msgspec.structs.replace(found, verdict=verdict)
+
     def read(self, number: int) -> Kept:
         """Return the ``number``-th result.
 
@@ -135,7 +146,7 @@ class Store:
                 self.read(number)
 
     def put(self, key: str, outcome: Outcome, written: str | None = None) -> None:
-        """Append ``outcome``, which is from now on the latest of its student.
+        """Append ``outcome``, which is from now on the latest of its hand-in.
 
         Either all of it is in the file when this returns, or nothing after a crash.
 
@@ -168,26 +179,30 @@ class Store:
             )
             self._database.execute("INSERT INTO history (result) VALUES (?)", (result,))
 
-    def reuse(self, key: str) -> None:
-        """Make the newest outcome under ``key`` the latest of its student again.
+    def reuse(self, verdict: Verdict) -> bool:
+        """Make a kept outcome with this very verdict the latest of its hand-in again.
 
         To be called when ``get`` spared a grading: after a change of bundle was taken back, what
         counts is the older result.
 
+        Returns:
+            Whether there was one.
+
         Raises:
-            StoreError: if there is none, or it cannot be written.
+            StoreError: if it cannot be written.
         """
         with self._errors(), self._transaction():
             found = self._database.execute(
-                "INSERT INTO history (result) SELECT max(id) FROM results WHERE key = ? "
-                "GROUP BY key",
-                (key,),
+                "INSERT INTO history (result) SELECT max(id) FROM results "
+                "WHERE key = ? AND verdict = ? GROUP BY key",
+                (verdict.key, msgspec.json.encode(verdict)),
             )
-            if found.rowcount != 1:
-                raise StoreError(f"{self.path} has no result of the key {key}.")
+            return found.rowcount == 1
 
     def latest(self, assignment: str | None = None) -> list[Verdict]:
-        """Return the verdict that counts for each student, in the order of their ids.
+        """Return the newest verdict on each hand-in, in the order of the students' ids and times.
+
+        A student has as many as there are attempts whose times are known, and one of all others.
 
         Args:
             assignment: Of this assignment only; by default the newest of any.
@@ -197,15 +212,13 @@ class Store:
         """
         with self._errors():
             rows = self._database.execute(
-                "SELECT verdict, key, contents, checksum, student, results.assignment "
-                "FROM history JOIN results ON results.id = history.result "
-                "WHERE history.id IN (SELECT max(history.id) FROM history "
-                "JOIN results ON results.id = history.result "
-                "WHERE ?1 IS NULL OR assignment = ?1 GROUP BY student) "
-                "ORDER BY length(student), student",
+                "SELECT verdict, key, contents, checksum, student, assignment FROM results "
+                "JOIN (SELECT result, max(id) AS counted FROM history GROUP BY result) "
+                "ON result = results.id WHERE ?1 IS NULL OR assignment = ?1 ORDER BY counted",
                 (assignment,),
-            ).fetchall()
-            return [_verdict(*row) for row in rows]
+            )
+            newest = {verdict.occasion: verdict for verdict in (_verdict(*row) for row in rows)}
+        return sorted(newest.values(), key=_place)
 
     def _open(self) -> None:
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
@@ -310,6 +323,12 @@ def read(database: sqlite3.Connection, number: int) -> Kept:
     if _contents(outcome) != row[2]:
         raise sqlite3.DatabaseError(f"result {number} was changed")
     return Kept(row[1], row[6], outcome)
+
+
+def _place(verdict: Verdict) -> tuple[int, str, bool, float, int]:
+    when = verdict.submitted.timestamp() if verdict.submitted else 0.0
+    known = verdict.submitted is not None
+    return len(verdict.student), verdict.student, known, when, verdict.attempt
 
 
 def _verdict(

@@ -84,7 +84,7 @@ def feedback(
     of = {grade.student: grade for grade in grades}
     files: list[File] = []
     left = [_left(student, "handed in nothing") for student in intake.missing]
-    for submission in intake.submissions:
+    for submission in (one for one in intake.submissions if _counts(one, of)):
         reason = _unreachable(submission, of)
         notebook = executed(submission.student.id) if not reason else b""
         if reason or not notebook:
@@ -199,6 +199,12 @@ def _nothing(found: Feedback) -> str:
         f"All {len(found.as_before)} files are as they were written before, and Canvas would add "
         "each as one more comment; if that archive was never uploaded, add --again."
     )
+
+
+def _counts(submission: Submission, grades: Mapping[str, Grade]) -> bool:
+    """Whether it is the attempt that counts, of several that were graded."""
+    grade = grades.get(submission.student.id)
+    return grade is None or grade.verdict.occasion in submission.occasions
 
 
 def _unreachable(submission: Submission, grades: Mapping[str, Grade]) -> str:

@@ -23,7 +23,6 @@ from autograder.demo.project import (
 from autograder.engine import Settings
 from autograder.files import write_atomically
 from autograder.gradebook import Gradebook, read
-from autograder.grades import Rules, grades
 from autograder.intake import Intake, intake
 from autograder.ledger import Ledger
 from autograder.model import Verdict
@@ -134,8 +133,7 @@ class _Stage:
         for name, graded in ((one, load(self.out / one)) for one in ROUNDS):
             for milestone in ROUNDS[name]:
                 own = graded.only([milestone])
-                counted = grades(own.verdicts, Rules())
-                plan = changes(self.gradebook, COLUMNS[milestone], counted, own.manifest)
+                plan = changes(self.gradebook, COLUMNS[milestone], own.grades(None), own.manifest)
                 write(self.gradebook, plan, self.out / f"grades-{milestone}.csv")
                 left += [f"{milestone}: {one.name} {one.reason}" for one in plan.left_out]
         return left

@@ -20,7 +20,6 @@ from autograder.demo import DemoClass, demo_class, milestones
 from autograder.demo.check import faults
 from autograder.engine import Settings
 from autograder.gradebook import read
-from autograder.grades import Rules, grades
 from autograder.intake import intake
 from autograder.model import Limits, Verdict
 from autograder.report import report
@@ -74,7 +73,7 @@ def _run(project: Path, out: Path, name: str) -> bool:
     page = report(
         graded.verdicts, graded.manifest, out / "report" / "index.html", intake=graded.intake
     )
-    plan = changes(gradebook, cast.column, grades(graded.verdicts, Rules()), graded.manifest)
+    plan = changes(gradebook, cast.column, graded.grades(None), graded.manifest)
     write(gradebook, plan, out / "grades.csv")
     _show(out, page, verdicts, session, bundle)
     return _say_faults(cast, verdicts)

@@ -134,7 +134,7 @@ def gather(
         for found in _files(path, known):
             owner = known.owner(found.member.name)
             if isinstance(owner, Owner):
-                pieces += _pieces(found, owner)
+                pieces += opened(found, owner)
             else:
                 unmatched.append(Unmatched(source=found.source, reason=owner))
     return pieces, unmatched
@@ -158,7 +158,7 @@ def _files(path: Path, roster: Roster) -> Iterator[Found]:
     elif path.suffix.lower() == ".zip" and not roster.is_one_students(path.name):
         yield from _course_archive(path)
     else:
-        yield Found(_file(path, path.name), str(path.parent), one_line(str(path)))
+        yield Found(read(path, path.name), str(path.parent), one_line(str(path)))
 
 
 def _folder(folder: Path) -> Iterator[Member]:
@@ -167,10 +167,11 @@ def _folder(folder: Path) -> Iterator[Member]:
         for file in sorted(files):
             name = (Path(root) / file).relative_to(folder).as_posix()
             if not JUNK.search(name):
-                yield _file(Path(root) / file, name, os.O_NOFOLLOW)
+                yield read(Path(root) / file, name, os.O_NOFOLLOW)
 
 
-def _file(path: Path, name: str, flags: int = 0) -> Member:
+def read(path: Path, name: str, flags: int = 0) -> Member:
+    """Read a file; what is no ordinary one, or is too large, has a problem instead of contents."""
     try:
         # O_NONBLOCK, so that opening a pipe does not wait for a writer.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags)
@@ -203,7 +204,9 @@ def _course_archive(path: Path) -> Iterator[Found]:
         yield Found(member, str(path), one_line(f"{path.name}/{member.name}"))
 
 
-def _pieces(found: Found, owner: Owner) -> Iterator[Piece]:
+def opened(found: Found, owner: Owner) -> Iterator[Piece]:
+    """The files that ``found`` is: itself, or what the archive of a student holds."""
+
     def piece(name: str, member: Member, source: str) -> Piece:
         return Piece(
             owner=owner.id,

@@ -38,17 +38,19 @@ ALL_MARKDOWN = 60_000
 """Characters of all text cells that are rendered; further ones are shown as they were written."""
 
 
-def render(executed: bytes, verdict: Verdict, manifest: Manifest) -> str:
+def render(executed: bytes, verdict: Verdict, manifest: Manifest, counts: str = "") -> str:
     """Return the page.
 
     Args:
         executed: As ``executed.executed`` wrote it.
         verdict: Of this run; its remarks for the student stand at the top.
         manifest: Of the assignment.
+        counts: What counts of it, one sentence for the student.
     """
     return _template().render(
         title=manifest.title,
         verdict=verdict,
+        counts=counts,
         remarks=[clean(remark) for remark in verdict.remarks],
         watermark=WATERMARK if verdict.unsealed else "",
         cells=_cells(json.loads(executed)["cells"]),

@@ -13,6 +13,7 @@ from typing import Any
 from autograder.bundle import Manifest
 from autograder.errors import ExportError
 from autograder.files import write_atomically
+from autograder.grades import Grade
 from autograder.intake import Intake
 from autograder.model import WATERMARK, Verdict
 from autograder.report.attention import attention
@@ -31,15 +32,17 @@ def report(
     *,
     intake: Intake | None = None,
     provenance: Mapping[str, str] | None = None,
+    grades: Sequence[Grade] = (),
 ) -> Path:
     """Write the instructor's report.
 
     Args:
-        verdicts: One for each student, the latest.
+        verdicts: One for each student, that which counts.
         manifest: Of the assignment.
         path: The HTML file to write.
         intake: What was handed in, for who is missing and what belongs to nobody.
         provenance: What else the numbers depend on, by name: the bundle's digest, versions.
+        grades: What counts for each student, if that is known.
 
     Returns:
         ``path``.
@@ -47,7 +50,7 @@ def report(
     Raises:
         ExportError: if ``path`` cannot be written.
     """
-    page = render(verdicts, manifest, intake=intake, provenance=provenance)
+    page = render(verdicts, manifest, intake=intake, provenance=provenance, grades=grades)
     try:
         write_atomically(path, page.encode("utf-8", "replace"))
     except OSError as error:
@@ -61,13 +64,14 @@ def render(
     *,
     intake: Intake | None = None,
     provenance: Mapping[str, str] | None = None,
+    grades: Sequence[Grade] = (),
 ) -> str:
     """Return the report as HTML; the arguments are those of ``report``."""
     templates = environment(Path(__file__).parent)
     templates.filters["number"] = number
     templates.filters["line"] = one_line
     return templates.get_template("page.jinja").render(
-        _facts(verdicts, manifest, intake, provenance or {})
+        _facts(verdicts, manifest, intake, provenance or {}, grades)
     )
 
 
@@ -81,18 +85,20 @@ def _facts(
     manifest: Manifest,
     intake: Intake | None,
     provenance: Mapping[str, str],
+    grades: Sequence[Grade],
 ) -> dict[str, Any]:
-    attended = attention(verdicts, intake)
+    attended = attention(verdicts, intake, grades)
     return {
         "title": manifest.title,
         "name": manifest.name,
-        "headline": headline(verdicts, manifest, intake),
+        "headline": headline(verdicts, manifest, intake, grades),
         "attention": attended,
         "missing": intake.missing if intake else [],
         "unused": intake.unused if intake else [],
         "chart": histogram(verdicts),
         "question_names": [question.name for question in manifest.autograded],
-        "students": students(verdicts, manifest),
+        "students": students(verdicts, manifest, grades),
+        "counted": bool(grades),
         "questions": questions(verdicts, manifest),
         "failures": failures(verdicts),
         "levels": levels(verdicts),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from autograder.grades import Grade
 from autograder.intake import Intake
 from autograder.model import Standing, Status, Verdict
 from autograder.text import one_line
@@ -14,6 +15,7 @@ KINDS = {
     "grader error": "!",
     "belongs to nobody": "?",
     "unreadable": "∅",
+    "no grade": "⊘",
     "out of time": "⏱",
     "out of memory": "▲",
     "exception": "✗",
@@ -39,9 +41,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     why: list[str]
 
 
-def attention(verdicts: Sequence[Verdict], intake: Intake | None = None) -> list[Case]:
+def attention(
+    verdicts: Sequence[Verdict], intake: Intake | None = None, grades: Sequence[Grade] = ()
+) -> list[Case]:
     """List what to look at, the most urgent first, then by name."""
     cases = [case for verdict in verdicts for case in _cases(verdict)]
+    for grade in grades:
+        if grade.problem and grade.verdict.status is Standing.GRADED:
+            who = one_line(grade.verdict.name)
+            cases.append(_case("no grade", who, grade.student, [grade.problem]))
     for one in intake.unmatched if intake else []:
         cases.append(_case("belongs to nobody", one_line(one.source), "", [one.reason]))
     order = list(KINDS)

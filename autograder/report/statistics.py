@@ -6,12 +6,16 @@ import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 
 import msgspec
 
 from autograder.bundle import Manifest, Question
+from autograder.course import digits
+from autograder.grades import Grade
 from autograder.intake import Intake
 from autograder.model import QuestionVerdict, Standing, Status, TestVerdict, Verdict
+from autograder.policy import duration
 from autograder.text import clean, one_line
 
 WORDS = {
@@ -70,7 +74,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     possible: float
     cells: list[Cell]
     marks: list[str]
-    """Late, attempt, retrained."""
+    """Late and attempt, unless what counts is shown; retrained."""
+    counts: str = ""
+    """Points that count; empty if that is not known."""
+    why: str = ""
+    """The sum that leads to them, or why there are none."""
+    late: str = ""
+    """By how much; empty if it is in time."""
+    attempt: str = ""
+    """Which of how many were graded."""
 
 
 class TestLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,15 +130,19 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def headline(
-    verdicts: Sequence[Verdict], manifest: Manifest, intake: Intake | None = None
+    verdicts: Sequence[Verdict],
+    manifest: Manifest,
+    intake: Intake | None = None,
+    grades: Sequence[Grade] = (),
 ) -> Headline:
     """Sum up a class."""
     scores = [verdict.score for verdict in _graded(verdicts)]
+    late = [grade.late != timedelta() for grade in grades] or [one.late for one in verdicts]
     return Headline(
         graded=len(scores),
-        handed_in=len(intake.submissions) if intake else len(verdicts),
+        handed_in=len({one.student.id for one in intake.submissions}) if intake else len(verdicts),
         missing=len(intake.missing) if intake else 0,
-        late=sum(verdict.late for verdict in verdicts),
+        late=sum(late),
         median=statistics.median(scores) if scores else None,
         mean=statistics.fmean(scores) if scores else None,
         possible=manifest.possible,
@@ -149,10 +165,14 @@ def levels(verdicts: Sequence[Verdict]) -> list[Level]:
     ]
 
 
-def students(verdicts: Sequence[Verdict], manifest: Manifest) -> list[Line]:
+def students(
+    verdicts: Sequence[Verdict], manifest: Manifest, grades: Sequence[Grade] = ()
+) -> list[Line]:
     """One row for each student, by name."""
+    of = {grade.student: grade for grade in grades}
     return [
-        _line(v, manifest) for v in sorted(verdicts, key=lambda v: (v.name.casefold(), v.student))
+        _line(v, manifest, of.get(v.student))
+        for v in sorted(verdicts, key=lambda v: (v.name.casefold(), v.student))
     ]
 
 
@@ -181,12 +201,12 @@ def _graded(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict.status is Standing.GRADED]
 
 
-def _line(verdict: Verdict, manifest: Manifest) -> Line:
+def _line(verdict: Verdict, manifest: Manifest, grade: Grade | None) -> Line:
     graded = verdict.status is Standing.GRADED
     marks = [
         (bool(verdict.team), f"team {one_line(verdict.team.partition(' (')[0], 40)}"),
-        (verdict.late, "late"),
-        (verdict.attempt > 1, f"attempt {verdict.attempt}"),
+        (grade is None and verdict.late, "late"),
+        (grade is None and verdict.attempt > 1, f"attempt {verdict.attempt}"),
         (verdict.retrained, "retrained"),
         (not graded, verdict.status.replace("_", " ")),
     ]
@@ -200,7 +220,19 @@ def _line(verdict: Verdict, manifest: Manifest) -> Line:
             for question in manifest.autograded
         ],
         marks=[text for condition, text in marks if condition],
+        **(_counted(grade) if grade else {}),
     )
+
+
+def _counted(grade: Grade) -> dict[str, str]:
+    late = "by an unknown time" if grade.late is None else duration(grade.late)
+    several = f", of {grade.attempts} graded" if grade.attempts > 1 else ""
+    return {
+        "counts": "" if grade.problem else digits(grade.points),
+        "why": one_line(grade.problem or grade.arithmetic, 300),
+        "late": "" if grade.late == timedelta() else late,
+        "attempt": f"{grade.verdict.attempt}{several}",
+    }
 
 
 def _cell(question: Question, verdict: QuestionVerdict | None) -> Cell:

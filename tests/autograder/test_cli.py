@@ -294,6 +294,9 @@ def test_nothing_that_is_printed_acts_on_a_terminal(
     class Ran:
         out, progress = folder, Progress(2)
 
+        def place(self, verdict: Verdict) -> Path:
+            return folder
+
     Ran.intake, Ran.bundle = intake, type("B", (), {"manifest": manifest, "digest": "0"})  # type: ignore[attr-defined]
     failed = [replace(one, status=Standing.GRADER_ERROR) for one in verdicts]
     with monkeypatch.context() as patch:

@@ -16,7 +16,7 @@ COUNT = 30
 def outcome(number: int) -> Outcome:
     verdict = Verdict(
         student=str(number), name="Lovelace, Ada", assignment="hw", status=Standing.GRADED,
-        score=number, possible=100, isolation="A", seconds=1, questions={},
+        score=number, possible=100, isolation="A", seconds=1, questions={}, key=f"key {number}",
     )  # fmt: skip
     log, weights = f"log {number} " * 200, random.Random(number).randbytes(6000)
     return Outcome(verdict=verdict, executed=b"nb", log=log, artefacts={"w": weights})
@@ -125,7 +125,7 @@ def test_a_journal_of_nonsense_does_no_harm(path: Path, journal: bytes) -> None:
 def test_the_order_in_which_results_came_to_count_is_kept(path: Path) -> None:
     with Store(path) as store:
         store.put("newer", outcome(3))
-        store.reuse("key 3")
+        assert store.reuse(outcome(3).verdict)
         store._database.execute("UPDATE artefacts SET data = x'00' WHERE result = 1")
     said: list[str] = []
     with opened(path, said.append) as store:

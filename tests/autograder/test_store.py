@@ -4,9 +4,11 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from autograder.errors import DamagedStoreError, StoreError
 from autograder.model import Outcome, Standing, Verdict
@@ -14,11 +16,13 @@ from autograder.store import Store
 
 
 def outcome(
-    student: str = "101", score: float = 1.0, assignment: str = "hw", **more: object
-) -> Outcome:
+    student: str = "101", score: float = 1.0, assignment: str = "hw", key: str = "",
+    attempt: int = 1, submitted: datetime | None = None, **more: object,
+) -> Outcome:  # fmt: skip
     verdict = Verdict(
         student=student, name="Lovelace, Ada", assignment=assignment, status=Standing.GRADED,
-        score=score, possible=10, isolation="A", seconds=1, questions={},
+        score=score, possible=10, isolation="A", seconds=1, questions={}, key=key,
+        attempt=attempt, submitted=submitted,
     )  # fmt: skip
     return Outcome(verdict=verdict, **more)  # type: ignore[arg-type]
 
@@ -68,12 +72,39 @@ def test_a_regrade_is_appended_and_nothing_is_lost(tmp_path: Path) -> None:
 
 def test_a_reused_result_counts_again(tmp_path: Path) -> None:
     with Store(tmp_path / "r") as store:
-        store.put("old", outcome(score=1))
-        store.put("new", outcome(score=2))
-        store.reuse("old")
+        old, new = (outcome(score=score, key=str(score)) for score in (1, 2))
+        store.put("1", old)
+        store.put("2", new)
+        assert store.reuse(old.verdict)
         assert [v.score for v in store.latest()] == [1]
-        with pytest.raises(StoreError, match="no result"):
-            store.reuse("never")
+        assert not store.reuse(replace(old.verdict, attempt=2)), "it is of another hand-in"
+        assert not store.reuse(replace(old.verdict, key="never"))
+        assert [v.score for v in store.latest()] == [1]
+
+
+def test_every_attempt_whose_time_is_known_has_a_latest_verdict(tmp_path: Path) -> None:
+    def handed_in(key: str, number: int, score: float, student: str = "101") -> Outcome:
+        when = datetime(2027, 2, number, tzinfo=UTC)
+        return outcome(student, score, key=key, attempt=number, submitted=when)
+
+    with Store(tmp_path / "r") as store:
+        for one in (
+            handed_in("a", 3, 1), handed_in("same", 1, 2), handed_in("same", 2, 3),
+            handed_in("b", 3, 4), handed_in("same", 1, 5, "9"), outcome(key="zip", score=6),
+        ):  # fmt: skip
+            store.put(one.verdict.key, one)
+        found = [(v.student, v.attempt, v.score) for v in store.latest("hw")]
+        assert found == [("9", 1, 5), ("101", 1, 6), ("101", 1, 2), ("101", 2, 3), ("101", 3, 4)]
+
+
+def test_the_whole_of_a_verdict_is_that_of_its_key(tmp_path: Path) -> None:
+    with Store(tmp_path / "r") as store:
+        first = outcome(key="k", executed=b"notebook")
+        store.put("k", first)
+        again = replace(first.verdict, attempt=2)
+        assert store.whole(again) == replace(first, verdict=again)
+        with pytest.raises(StoreError, match="no result of the key never"):
+            store.whole(replace(again, key="never"))
 
 
 def test_a_failure_within_put_leaves_nothing_behind(tmp_path: Path) -> None:
