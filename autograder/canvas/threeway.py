@@ -11,6 +11,7 @@ deductions is taken for ours.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
@@ -129,11 +130,17 @@ class View:
         Raises:
             ExportError: if one is negative or not a number.
         """
-        return [self._fate(grade) for grade in grades]
+        divided = _divided(grades)
+        return [self._fate(grade, grade.verdict.team in divided) for grade in grades]
 
-    def _fate(self, grade: Grade) -> Change | LeftOut:
+    def _fate(self, grade: Grade, divided: bool) -> Change | LeftOut:
         row, cell = self.rows[grade.student], self._cell(grade.student)
         reason = untouchable(cell) or _ungraded(grade)
+        if divided:
+            reason = reason or (
+                "the members of the team have different points, and all would get the last one "
+                "if Canvas grades the group as one; enter it in Canvas"
+            )
         if reason:
             return _left(row, reason)
         change = Change(
@@ -210,6 +217,14 @@ def grade_text(score: float | Decimal) -> str:
         raise ExportError(f"A score of {score} cannot be written; grade that submission again.")
     rounded = abs(Decimal(str(score))).quantize(Decimal("0.01"), ROUND_HALF_UP)
     return f"{rounded:f}".rstrip("0").rstrip(".")
+
+
+def _divided(grades: Sequence[Grade]) -> set[str]:
+    """The teams whose members have different points."""
+    points: defaultdict[str, set[Decimal]] = defaultdict(set)
+    for grade in grades:
+        points[grade.verdict.team].add(grade.points)
+    return {team for team, found in points.items() if team and len(found) > 1}
 
 
 def _ungraded(grade: Grade) -> str:

@@ -105,6 +105,14 @@ def test_nothing_is_written_for_who_was_not_graded(status: Standing) -> None:
     assert plan.left_out[0].student == "101"
 
 
+def test_members_of_a_team_with_different_points_are_left_out() -> None:
+    for points, written in ((8.5, ["101", "102"]), (7, [])):
+        graded = [verdict("101", team="Blue (a; b)"), verdict("102", points, team="Blue (a; b)")]
+        plan = changes(book(), "12", [*graded, verdict("103")], MANIFEST)
+        assert [row.student.id for row in plan.rows] == written
+        assert "grades the group as one" in plan.left_out[0].reason or written
+
+
 def test_with_no_grade_there_is_no_file() -> None:
     with pytest.raises(ExportError, match="no grade"):
         export(book(), changes(book(), "12", [], MANIFEST))
