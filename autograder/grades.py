@@ -228,7 +228,7 @@ def _grade(verdicts: Sequence[Verdict], rules: Rules) -> Grade:
     judged = [_judged(verdict, rules) for verdict in ordered]
     taken = [one for one in judged if one.taken]
     counts, problem = _counts(taken, rules.attempts) if taken else (judged[-1], _closed(judged))
-    problem = _ungraded(ordered, rules) or problem
+    problem = _ungraded(ordered, rules) or problem or _by_another(counts.verdict, rules)
     fetched = rules.fetched.get(ordered[0].student, ())
     return Grade(
         verdict=counts.verdict,
@@ -311,14 +311,35 @@ def _closed(judged: Sequence[_Judged]) -> str:
 
 def _ungraded(verdicts: Sequence[Verdict], rules: Rules) -> str:
     """Which fetched attempt would count and was not graded; empty if there is none."""
-    if verdicts[0].team or verdicts[0].submitted is None:
+    times = {verdict.submitted for verdict in verdicts if verdict.submitted}
+    if not times:
         return ""
-    fetched = rules.fetched.get(verdicts[0].student, ())
-    graded = {verdict.attempt for verdict in verdicts}
-    missing = [one.number for one in chosen(fetched, rules) if one.number not in graded]
+    # Of a team the last attempt counts, which may be another member's and be kept for that one
+    # only: an earlier attempt of one's own is then none that is missing.
+    others = bool(verdicts[0].team) and rules.attempts is Attempts.LAST
+    missing = [
+        one.number
+        for one in chosen(rules.fetched.get(verdicts[0].student, ()), rules)
+        if one.submitted not in times and not (others and one.submitted < max(times))
+    ]
     if not missing:
         return ""
     return f"attempt {missing[-1]} was handed in, and is not graded: grade what was fetched again"
+
+
+def _by_another(verdict: Verdict, rules: Rules) -> str:
+    """Whether Canvas would take points off for being late with another attempt than this one."""
+    fetched = rules.fetched.get(verdict.student, ())
+    if rules.by is not Deducts.CANVAS or verdict.submitted is None or not fetched:
+        return ""
+    newest = fetched[-1]
+    if newest.submitted == verdict.submitted or not newest.late:
+        return ""
+    return (
+        f"Canvas takes points off for attempt {newest.number}, which is late, and attempt "
+        f"{verdict.attempt} counts: enter the points in Canvas by hand, or set the status of the "
+        "newest attempt there to not late and pull again"
+    )
 
 
 def _raw(verdict: Verdict, late: timedelta | None, rules: Rules) -> str:

@@ -61,9 +61,7 @@ class Session:
         self.bundle, self.intake, self.out, self.rules = bundle, intake, out, rules
         self.store = opened(out / "results.sqlite", _say)
         self.progress = Progress(len(intake.submissions))
-        self._awaited = Counter(
-            one.student for submission in intake.submissions for one in submission.occasions
-        )
+        self._awaited: Counter[str] = Counter()
         self._verdicts: defaultdict[str, list[Verdict]] = defaultdict(list)
         self._counting: dict[str, Verdict] = {}
         try:
@@ -86,6 +84,9 @@ class Session:
             RoomError: if the warm processes could not be prepared.
         """
         self._verdicts.clear()
+        self._awaited = Counter(
+            one.student for submission in self.intake.submissions for one in submission.occasions
+        )
         with Engine(self.bundle, settings) as engine:
             left: defaultdict[str, list[Submission]] = defaultdict(list)
             for submission in self.intake.submissions:
@@ -107,19 +108,24 @@ class Session:
         for one in shared(outcome, submission):
             if graded or not self.store.reuse(one.verdict):
                 self.store.put(one.verdict.key, one)
-            self._show(one.verdict)
+            self._show(one)
             self.progress.count(one.verdict)
             yield one.verdict
 
-    def _show(self, verdict: Verdict) -> None:
+    def _show(self, outcome: Outcome) -> None:
         """Write the student's folder, once all attempts are graded."""
-        own = self._verdicts[verdict.student]
-        own.append(verdict)
-        if len(own) == self._awaited[verdict.student]:
-            (grade,) = grades(own, self.rules)
-            self._counting[verdict.student] = grade.verdict
-            folder = self.out / "results"
-            results.settle(folder, own, grade, self.bundle.manifest, self.store.whole)
+        student = outcome.verdict.student
+        own = self._verdicts[student]
+        own.append(outcome.verdict)
+        if len(own) < self._awaited[student]:
+            return
+
+        def whole(verdict: Verdict) -> Outcome:
+            return outcome if verdict == outcome.verdict else self.store.whole(verdict)
+
+        (grade,) = grades(own, self.rules)
+        self._counting[student] = grade.verdict
+        results.settle(self.out / "results", own, grade, self.bundle.manifest, whole)
 
     def place(self, verdict: Verdict) -> Path:
         """The folder with what was written of ``verdict``."""

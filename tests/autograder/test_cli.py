@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -316,15 +317,112 @@ def test_a_command_that_is_not_complete_is_a_usage_error(
     assert run(*arguments).exit_code == cli.USAGE
 
 
-def test_the_whole_command_works_with_rooms_of_its_own(folder: Path, course: Any) -> None:
-    shutil.rmtree(folder / "handed_in" / "102")
+def test_grading_forgets_the_token_of_canvas_before_any_room_is_warmed(
+    grade: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANVAS_TOKEN", "canary of the token")
+    seen: list[Any] = []
+    monkeypatch.setattr(cli, "_grade", lambda *_: seen.append(dict(os.environ)) or [])
+    assert grade().exit_code == 0
+    assert "canary of the token" not in seen[0].values()
+
+
+def test_the_whole_command_works_with_rooms_of_its_own(
+    folder: Path, course: Any, read_notebook: Any
+) -> None:
+    looking = folder / "handed_in" / "102" / "tiny.ipynb"
+    looking.write_bytes(read_notebook("looks_around"))
     command = [sys.executable, "-m", "autograder.cli", "grade", str(course.bundle().folder),
                "handed_in", "--roster", "gradebook.csv", "--json"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=240)
+    known = {**os.environ, "CANVAS_TOKEN": "canary of the token"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env=known, timeout=240
+    )
     assert done.returncode == 0, done.stderr
-    assert {one["student"]: one["score"] for one in json.loads(done.stdout)["students"]} == {
-        "101": 6, "103": 2,
+    scores = {one["student"]: one["score"] for one in json.loads(done.stdout)["students"]}
+    assert (scores["101"], scores["103"]) == (6, 2)
+    seen = (folder / "grading" / "results" / "102" / "executed.ipynb").read_text()
+    assert "PYTHONDONTWRITEBYTECODE" in seen and "canary of the token" not in seen
+    assert "CANVAS_TOKEN" not in seen
+
+
+COURSE = """
+title = "T"
+term = "S"
+licence = "MIT"
+[policies.late]
+by = "autograder"
+per_day = 0.1
+[[assignment]]
+name = "tiny"
+kind = "homework"
+points = 6
+weight = 1
+release = 2027-02-01T09:00:00Z
+due = 2027-02-28T22:59:00Z
+"""
+
+
+@pytest.fixture
+def pulled(folder: Path, read_notebook: Any) -> Path:
+    """A folder as `autograder canvas pull` leaves it: 101 handed in twice, the second time late."""
+    attempts = []
+    for number, name in ((1, "perfect"), (2, "has_syntax_error")):
+        data = read_notebook(name)
+        path = f"101/{number}/7/tiny.ipynb"
+        (folder / "canvas" / path).parent.mkdir(parents=True)
+        (folder / "canvas" / path).write_bytes(data)
+        attempts.append({
+            "user": "101", "number": number, "submitted": f"2027-03-0{number}T10:00:00Z",
+            "late": number == 2, "kind": "online_upload",
+            "files": [{"id": 7, "name": "tiny.ipynb", "size": len(data), "path": path}],
+        })  # fmt: skip
+    listed = {
+        "address": "https://canvas.example.edu", "course": 9, "assignment": 12, "title": "Tiny",
+        "name": "tiny", "points": 6, "due": "2027-03-01T22:59:00Z",
+        "pulled": "2027-03-05T00:00:00Z", "attempts": attempts,
     }  # fmt: skip
+    (folder / "canvas" / "pull.json").write_text(json.dumps(listed))
+    (folder / "course.toml").write_text(COURSE)
+    return folder / "canvas"
+
+
+def test_what_was_fetched_is_graded_by_the_rules_of_the_course(
+    run: Run, rooms: Any, folder: Path, pulled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograder.session.Engine", rooms.engines)
+    command = ("grade", rooms.lender.bundle.folder, "canvas", "--roster", "gradebook.csv", "--json")
+    last = run(*command)
+    assert [one["attempt"] for one in summary(last)["students"]] == [2]
+    assert "due Mon 01 Mar 2027, 22:59 (UTC) in Canvas, which counts, and Sun 28" in last.stderr
+    own = folder / "grading" / "results" / "101" / "results.json"
+    assert "of attempt 2: 2/6, 11 hours 1 minute late: −10 % of 6 → 1.4" in own.read_text()
+
+    best = summary(run(*command, "--attempts", "best"))
+    assert sorted(one["attempt"] for one in best["students"]) == [1, 2]
+    assert "of attempt 1: 6/6" in own.read_text()
+    done = run("report")
+    assert done.exit_code == 0 and "which counts" in done.stderr
+    page = (folder / "grading" / "report" / "index.html").read_text()
+    assert '6<span class="state">6/6</span>' in page and "1, of 2 graded" in page
+
+    listed = pulled / "pull.json"
+    listed.write_text(listed.read_text().replace('"due": "2027-03-01T', '"due": "2027-02-28T'))
+    assert run("report").exit_code == 0
+    assert "of attempt 1: 6/6, 11 hours 1 minute late" not in own.read_text(), "Canvas says in time"
+    listed.write_text(listed.read_text().replace('"late": false', '"late": true'))
+    assert run("report").exit_code == 0
+    assert "of attempt 1: 6/6, 11 hours 1 minute late: −10 % of 6 → 5.4" in own.read_text()
+
+
+def test_a_course_file_that_is_wrong_stops_grading_before_it_begins(
+    run: Run, course: Any, pulled: Path, folder: Path
+) -> None:
+    (folder / "course.toml").write_text(COURSE.replace("per_day = 0.1", ""))
+    result = run("grade", course.bundle().folder, "canvas", "--roster", "gradebook.csv")
+    assert result.exit_code == cli.USAGE
+    assert result.stderr.startswith("autograder: course.toml: policies.late: it needs per_day")
+    assert not (folder / "grading").exists()
 
 
 def test_check_says_what_students_are_told(tmp_path: Path) -> None:

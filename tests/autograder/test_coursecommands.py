@@ -69,6 +69,7 @@ def test_the_course_is_printed_with_its_rubrics(run: Run) -> None:
     assert cells == ["hw: Networks", "homework", "1", "10", "7"]
     assert "hw q2, 2 · B: 3 points\n  3  Says why\n       0: does not" in result.output
     assert "note: other is not in course.toml" in result.stderr
+    assert "If you hand in more than once, the last attempt counts." in result.output
 
 
 def test_a_course_file_that_lies_is_a_usage_error(run: Run, tmp_path: Path) -> None:

@@ -204,6 +204,32 @@ def test_an_attempt_that_would_count_and_is_not_graded_is_a_problem() -> None:
     assert zipped.points == 34, "of an archive nobody knows which attempt it holds"
 
 
+def test_canvas_may_not_take_off_for_another_attempt_than_the_one_that_counts() -> None:
+    theirs = course(COURSE.replace('"autograder"', '"canvas"'))
+    both = verdict(34), verdict(20, DAY, attempt=2)
+    late = rules(theirs, "hw", pull(attempt(1), attempt(2, DAY)))
+    found = one(*both, by=late)
+    assert found.problem.startswith("Canvas takes points off for attempt 2, which is late, and att")
+    assert one(*both, by=replace(late, attempts=Attempts.LAST)).points == 20
+    in_time = rules(theirs, "hw", pull(attempt(1), attempt(2, DAY, late=False)))
+    assert one(*both, by=in_time).points == 34
+    ours = rules(course(), "hw", pull(attempt(1), attempt(2, DAY)))
+    assert one(*both, by=ours).points == 34
+
+
+def test_of_a_team_the_last_attempt_by_time_counts_whosever_it_was() -> None:
+    team = {"team": "Blue (Ada; Bob)"}
+    first, second = verdict(34, -2 * DAY, attempt=7, **team), verdict(20, attempt=1, **team)
+    assert one(second, first).points == 20
+    own = rules(course(), "hw", pull(attempt(7, -2 * DAY)))
+    last = replace(own, attempts=Attempts.LAST)
+    assert one(second, by=last).problem == "", "the other member's attempt is later"
+    assert one(second, by=own).problem.startswith("Attempt 7 was handed in")
+    newer = rules(course(), "hw", pull(attempt(7, -2 * DAY), attempt(8, HOUR)))
+    found = one(second, by=replace(newer, attempts=Attempts.LAST))
+    assert found.problem.startswith("Attempt 8 was handed in")
+
+
 def test_attempts_are_chosen_that_may_count() -> None:
     attempts = [attempt(1), attempt(2, HOUR), attempt(3, 9 * DAY)]
     by = Rules(deadline=Deadline(due=DUE, closes=DUE + DAY))

@@ -233,3 +233,10 @@ def contrast(one: str, other: str) -> float:
 
     low, high = sorted((light(one), light(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def test_what_counts_stands_at_the_top_as_text() -> None:
+    shown = page.render(written(code("1")), verdict(), MANIFEST, f"Points: 1/3 {EVIL}")
+    assert "Points: 1/3 &lt;/code&gt;" in shown and "<script" not in shown
+    assert shown.index("Points: 1/3") < shown.index("code cell 1")
+    assert "Points" not in page.render(written(code("1")), verdict(), MANIFEST)

@@ -1,4 +1,6 @@
 import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ from msgspec.structs import replace
 
 from autograder.bundle import Manifest, Question, TestEntry, Visibility
 from autograder.errors import StoreError
+from autograder.grades import Grade
 from autograder.model import (
     WATERMARK,
     Outcome,
@@ -17,7 +20,7 @@ from autograder.model import (
     TestVerdict,
     Verdict,
 )
-from autograder.results import gradescope, summary, write
+from autograder.results import gradescope, settle, summary, write
 
 CANARY = "CANARY-of-a-hidden-test"
 MANIFEST = Manifest(name="hw", title="HW", notebook="hw.ipynb", otter_zip="x.zip", questions=[
@@ -191,3 +194,54 @@ def test_a_key_that_is_no_folder_name_is_refused(tmp_path: Path, student: str) -
     with pytest.raises(StoreError, match="folder"):
         write(tmp_path / "results", Outcome(verdict=verdict(student=student)), MANIFEST)
     assert list(tmp_path.iterdir()) == []
+
+
+# What counts
+
+WHEN = datetime(2027, 3, 1, 12, tzinfo=UTC)
+
+
+def counting(found: Verdict, **more: Any) -> Grade:
+    facts: dict[str, Any] = {"points": Decimal(1), "arithmetic": "1.5/3, 1 day late: …"}
+    return Grade(verdict=found, **(facts | more))
+
+
+def test_what_counts_is_told_in_words_and_the_score_stays_what_was_earned() -> None:
+    fetched = verdict(attempt=2, submitted=WHEN)
+    result = gradescope(fetched, MANIFEST, counting(fetched))
+    assert result["score"] == 1.5
+    first, second = str(result["output"]).splitlines()
+    assert first == "Points for tests, of attempt 2: 1.5/3, 1 day late: …"
+    assert second.startswith("0 of 1 visible checks passed.")
+    zipped = gradescope(verdict(), MANIFEST, counting(verdict()))
+    assert str(zipped["output"]).startswith("Points for tests: 1.5/3")
+
+
+def test_what_is_not_certain_is_not_told_to_students() -> None:
+    grade = counting(verdict(), problem=f"{CANARY}.", arithmetic="")
+    assert gradescope(verdict(), MANIFEST, grade) == gradescope(verdict(), MANIFEST)
+
+
+def settled(folder: Path, grade: Grade, *attempts: Verdict) -> list[int]:
+    """Which attempts were written."""
+    written: list[int] = []
+
+    def whole(one: Verdict) -> Outcome:
+        written.append(one.attempt)
+        return Outcome(verdict=one, executed=EXECUTED)
+
+    settle(folder, attempts, grade, MANIFEST, whole)
+    return written
+
+
+def test_only_what_changes_is_written_again(tmp_path: Path) -> None:
+    first, second = (verdict(attempt=n, submitted=WHEN + timedelta(n)) for n in (1, 2))
+    assert settled(tmp_path, counting(second), first, second) == [1, 2]
+    assert settled(tmp_path, counting(second), first, second) == []
+    assert settled(tmp_path, counting(second, arithmetic="1.5/3"), first, second) == [2]
+    assert "1.5/3<" in (tmp_path / "101" / "executed.html").read_text()
+    assert settled(tmp_path, counting(first), first, second) == [1, 2]
+    below = [path.name for path in (tmp_path / "101").iterdir() if path.is_dir()]
+    assert below == ["attempt-2-2027-03-03T120000Z"]
+    (tmp_path / "101" / "results.json").unlink()
+    assert settled(tmp_path, counting(first), first, second) == [1]

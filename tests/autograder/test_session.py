@@ -1,17 +1,24 @@
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from autograder import course, pulled
+from autograder.course import Deducts
 from autograder.engine import Settings
 from autograder.errors import StoreError
+from autograder.grades import Rules
 from autograder.intake import Intake
-from autograder.model import Standing, Student, Verdict
+from autograder.model import Standing, Student, Submission, Verdict
+from autograder.policy import Attempts, Deadline, LateRule
 from autograder.progress import Progress
-from autograder.session import Session, load
+from autograder.pulled import Pull
+from autograder.session import Session, load, prepared
 
 NAMES = ["perfect", "blank", "has_syntax_error", "never_checked"]
 
@@ -196,3 +203,187 @@ def test_results_can_be_narrowed_to_a_question(
     graded = [v for v in narrowed.verdicts if v.status is Standing.GRADED]
     assert all(list(v.questions) == ["q2"] and v.possible == 2 for v in graded)
     assert {v.student: v.score for v in graded} == {"0": 2, "1": 0, "2": 2, "3": 2}
+
+
+DUE = datetime(2027, 2, 28, 22, 59, tzinfo=UTC)
+DAY = timedelta(days=1)
+LATE = Rules(deadline=Deadline(due=DUE), late=LateRule(share=Decimal("0.1")),
+             by=Deducts.AUTOGRADER)  # fmt: skip
+BEST = replace(LATE, attempts=Attempts.BEST)
+
+
+@pytest.fixture
+def tries(hand_in: Any, read_notebook: Any) -> list[Submission]:
+    """Of one student: all right in time, nothing a day later, the first bytes again after two."""
+    return [
+        hand_in(read_notebook(name), "1", attempt=number, submitted=DUE + (number - 1) * DAY,
+                late=number > 1)
+        for number, name in ((1, "perfect"), (2, "blank"), (3, "perfect"))
+    ]  # fmt: skip
+
+
+def opened(session: Session, tries: list[Submission], rules: Rules) -> Session:
+    """A session of these attempts beside the one of the fixture."""
+    taken = Intake(submissions=tries, missing=[], unmatched=[], unused=[])
+    session.close()
+    return Session(session.bundle, taken, session.out, rules)
+
+
+def output(folder: Path) -> str:
+    return str(json.loads((folder / "results.json").read_text())["output"]).splitlines()[0]
+
+
+def test_every_attempt_is_graded_kept_and_told_apart(
+    session: Session, settings: Settings, tries: list[Submission]
+) -> None:
+    session = opened(session, tries, BEST)
+    found = {v.attempt: v for v in session.run(settings)}
+    assert {number: v.score for number, v in found.items()} == {1: 6, 2: 0, 3: 6}
+    assert found[1].key == found[3].key != found[2].key, "equal bytes are graded once"
+    assert found[3].submitted == DUE + 2 * DAY and found[3].late and not found[1].late
+    assert session.progress.done == session.progress.total == 3
+    session.close()
+    assert load(session.out).verdicts == [found[1], found[2], found[3]]
+    for _ in range(2):  # nothing is graded, and nothing kept twice
+        session = opened(session, tries, BEST)
+        assert {v.attempt: v for v in session.run(settings)} == found
+        assert (session.progress.done, session.progress.cached) == (0, 3)
+        (kept,) = session.store._database.execute("SELECT count(*) FROM results").fetchone()
+        session.close()
+        assert kept == 3
+
+
+def test_the_folder_says_what_counts_and_other_attempts_lie_below_it(
+    session: Session, settings: Settings, tries: list[Submission]
+) -> None:
+    session = opened(session, tries, BEST)
+    found = {v.attempt: v for v in session.run(settings)}
+    own = session.out / "results" / "1"
+    assert output(own) == "Points for tests, of attempt 1: 6/6"
+    assert "Points for tests, of attempt 1: 6/6" in (own / "executed.html").read_text()
+    others = {path.name: path for path in own.glob("attempt-*")}
+    assert set(others) == {"attempt-2-2027-03-01T225900Z", "attempt-3-2027-03-02T225900Z"}
+    assert all("Points for tests" not in output(path) for path in others.values())
+    assert session.place(found[1]) == own
+    assert session.place(found[2]) == others["attempt-2-2027-03-01T225900Z"]
+
+    session = opened(session, tries[-1:], LATE)
+    (last,) = session.run(settings)
+    assert output(own) == (
+        "Points for tests, of attempt 3: 6/6, 2 days late: −20 % of 6 → 4.8"
+    )  # fmt: skip
+    assert list(own.glob("attempt-*")) == [] and session.place(last) == own
+    session.close()
+    assert [v.attempt for v in load(session.out).verdicts] == [3], "only what was taken in last"
+
+
+def test_an_interrupted_run_of_several_attempts_writes_no_folder_too_early(
+    session: Session, settings: Settings, tries: list[Submission]
+) -> None:
+    session = opened(session, tries, BEST)
+    running = session.run(settings)
+    next(running)
+    running.close()  # type: ignore[attr-defined]
+    assert not (session.out / "results" / "1").exists()
+    session = opened(session, tries, BEST)
+    assert len(list(session.run(settings))) == 3
+    assert output(session.out / "results" / "1").startswith("Points for tests, of attempt 1")
+    session.close()
+
+
+def test_what_is_known_of_a_hand_in_is_renewed_without_another_grading(
+    session: Session, settings: Settings, hand_in: Any, read_notebook: Any
+) -> None:
+    zipped = hand_in(read_notebook("perfect"), "1", late=True)
+    fetched = hand_in(read_notebook("perfect"), "1", attempt=4, submitted=DUE)
+    for submission in (zipped, fetched):
+        session = opened(session, [submission], LATE)
+        (verdict,) = session.run(settings)
+        expected = (submission.attempt, submission.submitted, submission.late)
+        assert (verdict.attempt, verdict.submitted, verdict.late) == expected
+    assert session.progress.cached == 1
+    session.close()
+    assert load(session.out).verdicts == [verdict]
+
+
+def test_members_have_numbers_of_their_own(
+    session: Session, settings: Settings, tries: list[Submission]
+) -> None:
+    ada, bob = Student(id="1", name="Ada"), Student(id="2", name="Bob")
+    team = [replace(one, student=ada, team="Blue", members=[ada, bob]) for one in tries[:2]]
+    team[1] = replace(team[1], numbers={"1": 2, "2": 1})
+    session = opened(session, team, BEST)
+    found = sorted((v.student, v.attempt, v.submitted) for v in session.run(settings))
+    assert found == [("1", 1, DUE), ("1", 2, DUE + DAY), ("2", 1, DUE), ("2", 1, DUE + DAY)]
+    folder = session.out / "results" / "2"
+    assert output(folder) == "Handed in by the team Blue (Ada; Bob), for all of it."
+    assert [path.name for path in folder.glob("attempt-*")] == ["attempt-1-2027-03-01T225900Z"]
+    session.close()
+    assert len(load(session.out).verdicts) == 4
+
+
+COURSE = """
+title = "T"
+term = "S"
+licence = "MIT"
+[policies.late]
+by = "autograder"
+per_day = 0.1
+[[assignment]]
+name = "tiny"
+kind = "homework"
+points = 6
+weight = 1
+release = 2027-02-01T09:00:00Z
+due = 2027-02-28T22:59:00Z
+"""
+
+
+@pytest.fixture
+def fetched(tmp_path: Path, read_notebook: Any) -> Pull:
+    """Somebody handed in a day late."""
+    data = read_notebook("perfect")
+    (tmp_path / "pulled").mkdir()
+    (tmp_path / "pulled" / "a.ipynb").write_bytes(data)
+    (tmp_path / "course.toml").write_text(COURSE)
+    file = pulled.File(id=1, name="tiny.ipynb", size=len(data), path="a.ipynb")
+    attempt = pulled.Attempt(user="1", number=2, submitted=DUE + DAY, late=True,
+                             kind="online_upload", files=[file])  # fmt: skip
+    made = Pull(address="https://canvas.example.edu", course=9, assignment=11, title="Tiny",
+                name="tiny", points=6, due=DUE, pulled=DUE, attempts=[attempt])  # fmt: skip
+    pulled.write(tmp_path / "pulled", made)
+    return made
+
+
+def test_what_counts_follows_an_extension_without_another_grading(
+    session: Session, settings: Settings, fetched: Pull, tmp_path: Path
+) -> None:
+    roster = [Student(id="1", name="Ada"), Student(id="2", name="Bob")]
+    out = tmp_path / "fetched"
+    made = prepared(tmp_path, session.bundle, [tmp_path / "pulled"], roster, [], out)
+    assert [v.attempt for v in made.run(settings)] == [2]
+    made.close()
+    own = out / "results" / "1"
+    assert output(own) == "Points for tests, of attempt 2: 6/6, 1 day late: −10 % of 6 → 5.4"
+    plan = course.read(tmp_path)
+    assert [one.points for one in load(out).settle(plan)] == [Decimal("5.4")]
+
+    in_time = replace(fetched.attempts[0], late=False)
+    moved = replace(fetched, dues={"1": DUE + 2 * DAY}, attempts=[in_time])
+    pulled.write(tmp_path / "pulled", moved)
+    assert [one.points for one in load(out).settle(plan)] == [6]
+    assert output(own) == "Points for tests, of attempt 2: 6/6"
+    assert "of attempt 2: 6/6<" in (own / "executed.html").read_text()
+
+    (tmp_path / "pulled" / pulled.FILE).unlink()
+    assert load(out).pull == fetched, "the copy of what was graded"
+
+
+def test_which_attempt_counts_may_be_said_otherwise_and_is_remembered(
+    session: Session, fetched: Pull, tmp_path: Path
+) -> None:
+    paths, out = [tmp_path / "pulled"], tmp_path / "fetched"
+    made = prepared(tmp_path, session.bundle, paths, [Student(id="1", name="Ada")], [], out, "best")
+    made.close()
+    assert made.rules.attempts is Attempts.BEST
+    assert load(out).rules(course.read(tmp_path)).attempts is Attempts.BEST

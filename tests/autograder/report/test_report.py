@@ -1,4 +1,6 @@
 import re
+from datetime import timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ import pytest
 
 from autograder.bundle import Manifest, Question, TestEntry
 from autograder.errors import ExportError
+from autograder.grades import Grade
 from autograder.intake import Intake, Unmatched
 from autograder.model import (
     WATERMARK,
@@ -242,3 +245,37 @@ def test_a_path_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
 def test_the_team_stands_beside_each_of_its_members() -> None:
     page = render([verdict("1", P, P, team="Blue (Name 1; Name 2)"), verdict("2", P, P)], MANIFEST)
     assert page.count("team Blue") == 1
+
+
+def graded(student: str, **more: Any) -> Grade:
+    found = verdict(student, P, P, attempt=3)
+    facts: dict[str, Any] = {"points": Decimal(2), "arithmetic": "2/2"}
+    return Grade(verdict=found, **(facts | more))
+
+
+def test_what_counts_has_columns_with_its_sum_lateness_and_attempt() -> None:
+    sums = [
+        graded("1"),
+        graded("2", points=Decimal("1.80"), arithmetic="2/2, 1 day late: −10 % of 2 → 1.8",
+               late=timedelta(days=1), attempts=2),
+        graded("3", problem=f"Nobody knows {EVIL}.", late=None),
+    ]  # fmt: skip
+    page = render([one.verdict for one in sums], MANIFEST, grades=sums)
+    for header in ("Earned", "Counts", "Late", "Attempt"):
+        assert f'<th scope="col">{header}</th>' in page
+    rows = re.findall(r"<tr>\n(<th scope=\"row\"><bdi>Name.*?)</tr>", page, re.DOTALL)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row)[1:4] for row in rows]
+    assert cells[0] == ['2<span class="state">2/2</span>', "–", "3"]
+    assert cells[1][0].startswith('1.8<span class="state">2/2, 1 day late: −10 % of 2')
+    assert cells[1][1:] == ["1 day", "3, of 2 graded"]
+    assert cells[2][0].startswith("–<") and cells[2][1] == "by an unknown time"
+    assert page.count('class="mark"') == 0 and "<script" not in page
+    assert headline([], MANIFEST, grades=sums).late == 2
+
+
+def test_who_was_graded_and_has_no_grade_needs_attention() -> None:
+    sums = [graded("1"), graded("2", problem="It is late.")]
+    (case,) = attention([one.verdict for one in sums], None, sums)
+    assert (case.kind, case.id, case.why) == ("no grade", "2", ["It is late."])
+    unreadable = [Grade(verdict=CLASS[4], points=Decimal(0), arithmetic="", problem="Look.")]
+    assert [one.kind for one in attention([CLASS[4]], None, unreadable)] == ["unreadable"]
