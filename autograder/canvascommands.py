@@ -2,9 +2,339 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
 import click
+
+from autograder.options import FILE, FOLDER, PROJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from autograder.canvas.client import Client
+    from autograder.canvas.compare import Wanted
+    from autograder.canvas.journal import Journal
+    from autograder.canvas.push import Plan, Push, Sent
+    from autograder.canvas.status import Status
+    from autograder.course import Course, Deducts
+    from autograder.grades import Grade
+    from autograder.session import Graded
+
+FINDINGS, INFRASTRUCTURE = 1, 3
+_RESULTS = click.option(
+    "--results", "folder", type=FOLDER, default=Path("grading"), show_default=True,
+    help="Folder that `autograder grade --out` wrote.",
+)  # fmt: skip
+_JOURNAL = click.option(
+    "--journal", "journal_file", type=FILE, default=Path("canvas/journal.sqlite"),
+    show_default=True, help="What was sent to Canvas before.",
+)  # fmt: skip
+_MILESTONE = click.option(
+    "--question", metavar="QUESTION", help="A milestone of a project, by its question, e.g. p1."
+)
+_YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.group(name="canvas")
 def canvas() -> None:
     """Fetch submissions from Canvas and send grades there, with an access token."""
+
+
+class _Place(NamedTuple):
+    """Where grades go."""
+
+    course: Course
+    origin: str
+    number: int
+    """Canvas course id."""
+
+
+@canvas.command()
+@click.argument("name")
+@_RESULTS
+@_MILESTONE
+@_JOURNAL
+@click.option("--dry-run", is_flag=True, help="Print what would change and write nothing.")
+@_YES
+@click.option("--ours", metavar="USER,…", default="",
+              help="Canvas user ids of students whose grade is overwritten, whosever it is.")  # fmt: skip
+@click.option("--feedback", type=click.Choice(["page", "notebook", "none"]), default="page",
+              show_default=True, help="The file that the comment carries.")  # fmt: skip
+@click.option("--no-comment", is_flag=True, help="Send points and rubric alone.")
+@click.option("--confirm-unsealed", is_flag=True,
+              help="Send grades that were given without isolation, too.")  # fmt: skip
+@PROJECT
+@click.pass_context
+def push(ctx: click.Context, name: str, folder: Path, question: str | None, journal_file: Path,
+         dry_run: bool, yes: bool, ours: str, feedback: str, no_comment: bool,
+         confirm_unsealed: bool, project: Path) -> None:  # fmt: skip
+    """Send grades, rubric and comments of assignment NAME; what a person decided stays.
+
+    Students see nothing of it before `autograder canvas post`. Ctrl-C is safe: the same command
+    goes on where it stopped. Exit status 1 if anything is left for a person to decide.
+    """
+    from autograder.canvas import lateness, rubric
+    from autograder.canvas.push import Push
+
+    place = _place(project)
+    graded, grades = _graded(folder, place.course, name, question, settle=not dry_run)
+    wanted = _wanted(graded, grades, "none" if no_comment else feedback, comment=not no_comment)
+    overwritten = [user.strip() for user in ours.split(",") if user.strip()]
+    number = _assignment(place.course, name, question, graded)
+    with _client(place.origin) as client, _journal(journal_file, place) as journal:
+        click.echo(lateness.counted(_by(place.course), lateness.deducts(client, place.number)))
+        one = Push(client, journal, place.number, number, wanted, ours=overwritten,
+                   unsealed=confirm_unsealed)  # fmt: skip
+        plan = one.look()
+        questions = [question.name for question in graded.manifest.autograded]
+        for note in filter(None, [rubric.remark(plan.now.column, questions), _seen(plan)]):
+            click.echo(f"note: {note}")
+        _show(plan)
+        if dry_run or not plan.sending:
+            ctx.exit(FINDINGS if any(row.stuck for row in plan.rows) else 0)
+        if not yes:
+            click.confirm(
+                f"Send this of {len(plan.sending)} students to {place.origin}?", abort=True
+            )
+        ctx.exit(_say_sent(_send(one, plan, name)))
+
+
+@canvas.command()
+@click.argument("name")
+@_MILESTONE
+@_JOURNAL
+@_YES
+@PROJECT
+def post(name: str, question: str | None, journal_file: Path, yes: bool, project: Path) -> None:
+    """Show students the grades and comments of assignment NAME that are in Canvas."""
+    from autograder.canvas.past import unconfirmed
+    from autograder.canvas.post import look
+    from autograder.canvas.post import post as show
+
+    place = _place(project)
+    number = _assignment(place.course, name, question)
+    with _client(place.origin) as client, _journal(journal_file, place) as journal:
+        before = look(client, place.number, number)
+        unknown = len({one.user for one in unconfirmed(journal, number)})
+        if unknown:
+            click.echo(
+                f"note: what was sent of {unknown} students was not read back; run `autograder "
+                "canvas push` first."
+            )
+        if not before.hidden:
+            click.echo(f"{before.title}: {len(before.seen)} students see theirs; nobody waits.")
+            return
+        click.echo(
+            f"{before.title}: {len(before.hidden)} students will see their grade, "
+            f"{before.commented} of them with comments; {len(before.seen)} see theirs already."
+        )
+        if not yes:
+            click.confirm("Post?", abort=True)
+        after = show(client, place.number, number)
+        click.echo(f"Posted: {len(after.seen)} students see their grade, as Canvas says.")
+
+
+@canvas.command()
+@_RESULTS
+@_JOURNAL
+@PROJECT
+def status(folder: Path, journal_file: Path, project: Path) -> None:
+    """Say where the grades of each assignment stand; reads only.
+
+    Results are looked for in RESULTS/NAME, or in RESULTS itself.
+    """
+    from autograder.canvas import lateness
+    from autograder.terminal import console, status_table
+
+    place = _place(project)
+    with _client(place.origin) as client, _journal(journal_file, place) as journal:
+        deducted = lateness.deducts(client, place.number)
+        console().print(status_table(_standings(client, journal, place, folder)))
+        click.echo(lateness.counted(_by(place.course), deducted))
+
+
+def _standings(
+    client: Client, journal: Journal, place: _Place, folder: Path
+) -> Iterator[tuple[str, Status | str]]:
+    """Of each assignment and milestone that has a place in Canvas."""
+    from autograder.canvas.status import status as standing
+    from autograder.errors import CanvasError
+
+    for one in place.course.graded:
+        for part in [None, *one.milestone]:
+            question = part.question if part else None
+            number = part.canvas if part else one.canvas
+            if number is None:
+                continue
+            shown = f"{one.name} {question}" if question else one.name
+            try:
+                wanted = _here(folder, place.course, one.name, question)
+                yield shown, standing(client, journal, place.number, number, wanted)
+            except CanvasError as error:
+                yield shown, str(error)
+
+
+def _here(folder: Path, course: Course, name: str, question: str | None) -> list[Wanted]:
+    """What is graded here, if anything is."""
+    from autograder.errors import CourseError, StoreError
+
+    for place in (folder / f"{name}-{question}" if question else folder / name, folder):
+        try:
+            graded, grades = _graded(place, course, name, question, settle=False)
+        except (CourseError, StoreError):
+            continue
+        return _wanted(graded, grades, "none", comment=False)
+    return []
+
+
+def _place(project: Path) -> _Place:
+    """Where the course is in Canvas.
+
+    Raises:
+        CourseError: if the course file does not say.
+    """
+    from autograder.course import FILE, read
+    from autograder.errors import CourseError
+
+    course = read(project)
+    if course.canvas is None:
+        raise CourseError(
+            f"{FILE} does not say where the course is in Canvas; add [canvas] with address and "
+            "course."
+        )
+    return _Place(course, course.canvas.address, course.canvas.course)
+
+
+def _assignment(
+    course: Course, name: str, question: str | None, graded: Graded | None = None
+) -> int:
+    """Canvas' number of an assignment, or of a milestone.
+
+    Raises:
+        CourseError: if the course file does not say.
+    """
+    from autograder.course import FILE
+    from autograder.errors import CourseError
+    from autograder.grades import part
+
+    plan = course.named(name)
+    if question is None and graded is not None:
+        names = [question.name for question in graded.manifest.autograded]
+        question = part(plan, names, graded.pull)
+    number = plan.part(question).canvas if question else plan.canvas
+    if number is None:
+        what = f"milestone {question} of {name}" if question else name
+        raise CourseError(
+            f"{FILE} does not say which assignment in Canvas is {what}; add `canvas = ` with its "
+            "number, which ends its address in Canvas."
+        )
+    return number
+
+
+def _graded(
+    folder: Path, course: Course, name: str, question: str | None, *, settle: bool
+) -> tuple[Graded, list[Grade]]:
+    """Results and what counts of them.
+
+    Raises:
+        CourseError: if they are of another assignment.
+    """
+    from autograder.errors import CourseError
+    from autograder.session import load
+
+    graded = load(folder)
+    if graded.manifest.name != name:
+        raise CourseError(f"{folder} holds results of {graded.manifest.name}, not of {name}.")
+    if question:
+        graded = graded.only([question])
+        return graded, graded.grades(course)
+    return graded, graded.settle(course) if settle else graded.grades(course)
+
+
+def _wanted(
+    graded: Graded, grades: Sequence[Grade], feedback: str, *, comment: bool
+) -> list[Wanted]:
+    """What is to be in Canvas for each student."""
+    from autograder.canvas.comment import Said, body, file_name
+    from autograder.canvas.compare import Wanted
+    from autograder.results import place_of, summary
+
+    name = {"page": "executed.html", "notebook": "executed.ipynb"}.get(feedback)
+    found = []
+    for grade in grades:
+        verdict = grade.verdict
+        lines = [grade.sentence, summary(verdict, graded.manifest.hidden_feedback),
+                 *verdict.remarks]  # fmt: skip
+        path = place_of(graded.folder / "results", verdict) / name if name else None
+        path = path if path and path.is_file() else None
+        file = file_name(path.read_bytes(), path.suffix) if path else ""
+        said = Said(text=body("\n".join(filter(None, lines))), file=file)
+        found.append(Wanted(grade=grade, said=said if comment else Said(text=""), path=path))
+    return found
+
+
+def _by(course: Course) -> Deducts | None:
+    return course.policies.late.by if course.policies.late else None
+
+
+def _client(origin: str) -> Client:
+    from autograder.canvas.client import Client
+
+    return Client(origin, _token(origin))
+
+
+def _token(origin: str) -> str:
+    """The access token.
+
+    Raises:
+        CanvasError: if there is none.
+    """
+    from autograder.errors import CanvasError
+
+    token = os.environ.get("CANVAS_TOKEN", "")
+    if not token:
+        raise CanvasError(f"There is no access token for {origin}; set CANVAS_TOKEN.")
+    return token
+
+
+def _journal(path: Path, place: _Place) -> Journal:
+    from autograder.canvas.journal import Journal
+
+    return Journal(path, place.origin, place.number)
+
+
+def _seen(plan: Plan) -> str:
+    if not plan.visible:
+        return ""
+    return f"{plan.visible} of them see their grade already, and see what changes at once."
+
+
+def _show(plan: Plan) -> None:
+    from autograder.canvas.compare import counts
+    from autograder.terminal import console, push_table
+
+    shown = [row for row in plan.rows if row.sends or row.stuck]
+    if shown:
+        console().print(push_table(plan.now.column.title, shown))
+    click.echo(f"{plan.now.column.title}: {counts(plan.rows)}.")
+
+
+def _send(one: Push, plan: Plan, name: str) -> Sent:
+    from autograder.terminal import RunBar
+
+    with RunBar(name) as bar:
+        return one.send(plan, bar.show)
+
+
+def _say_sent(sent: Sent) -> int:
+    """Say what was done, and which exit status it is."""
+    click.echo(f"Sent and read back: {len(sent.confirmed)} students.")
+    for row in sent.stuck:
+        click.echo(f"  {row.user}: {row.fate.value}: {row.why}", err=True)
+    for user, reason in sent.refused.items():
+        click.echo(f"  {user}: Canvas did not take it: {reason}", err=True)
+    if sent.refused:
+        return INFRASTRUCTURE
+    return FINDINGS if sent.stuck else 0

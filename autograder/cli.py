@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from autograder.canvascommands import canvas as canvas_commands
 from autograder.coursecommands import course, final, release
 from autograder.exportcommands import export
 from autograder.options import FILE as _FILE
@@ -41,14 +42,15 @@ class _Group(click.Group):
     """Says every expected error in one sentence, and which exit status it is."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        from autograder.errors import AutograderError, IsolationError, RoomError
+        from autograder.errors import AutograderError, CanvasError, IsolationError, RoomError
         from autograder.text import one_line
 
         try:
             return super().invoke(ctx)
         except AutograderError as error:
             click.echo(f"autograder: {one_line(str(error), 4000)}", err=True)
-            ctx.exit(INFRASTRUCTURE if isinstance(error, IsolationError | RoomError) else USAGE)
+            ours = isinstance(error, CanvasError | IsolationError | RoomError)
+            ctx.exit(INFRASTRUCTURE if ours else USAGE)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -58,6 +60,7 @@ def main() -> None:
 
 
 main.add_command(project_commands)
+main.add_command(canvas_commands)
 
 
 @main.command()

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from autograder.bundle import Manifest
+    from autograder.canvas.compare import Row
     from autograder.canvas.export import Changes
     from autograder.canvas.feedback import Feedback
     from autograder.canvas.final import Component, Final
+    from autograder.canvas.status import Status
     from autograder.model import Verdict
     from autograder.progress import Progress
     from autograder.syllabus import Entry
@@ -156,6 +158,57 @@ def feedback_lines(found: Feedback, again: bool) -> Iterator[str]:
         yield f"  {one_line(file.student.name):32} {done}"
     for left in found.left_out:
         yield f"  {one_line(left.name):32} left out: {one_line(left.reason, 4000)}"
+
+
+def push_table(title: str, rows: Iterable[Row]) -> Table:
+    """Who changes from what to what in Canvas and why; those of whom nothing is sent left out."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in ("student", "from", "to", "", "sum", "why"):
+        table.add_column(name, justify="right" if name in {"from", "to"} else "left")
+    for row in rows:
+        verdict = row.wanted.grade.verdict
+        before = "–" if row.theirs is None else digits(row.theirs)
+        after = "" if row.wanted.grade.problem else digits(row.ours)
+        also = [*(["rubric"] if row.rubric else []), *([] if row.deed.nothing else ["comment"])]
+        what = row.fate.value if row.sends_points or row.stuck else f"as it is; {', '.join(also)}"
+        sum_ = one_line(row.wanted.grade.arithmetic)
+        table.add_row(escape(f"{one_line(verdict.name)} ({row.user})"), before, after, what,
+                      escape(sum_), escape(one_line(row.why, 400)))  # fmt: skip
+    return table
+
+
+def status_table(found: Iterable[tuple[str, Status | str]]) -> Table:
+    """Where the grades of assignments stand: by name, or why that cannot be said."""
+    from rich.table import Table
+
+    table = Table(title="Between here and Canvas", title_justify="left")
+    names = (
+        "assignment",
+        "handed in",
+        "graded here",
+        "in Canvas as sent",
+        "changed by people",
+        "CONFLICT",
+        "left alone",
+        "to send",
+        "not read back",
+        "posted",
+        "hidden",
+        "posting",
+    )
+    for name in names:
+        table.add_column(name, justify="left" if name in {"assignment", "posting"} else "right")
+    for name, one in found:
+        if isinstance(one, str):
+            table.add_row(name, *[""] * 10, one_line(one, 4000))
+            continue
+        numbers = (one.handed_in, one.graded, one.confirmed, one.changed, one.conflicts, one.left,
+                   one.to_send, one.unknown, one.posted, one.hidden)  # fmt: skip
+        table.add_row(name, *map(str, numbers), "by hand" if one.by_hand else "AT ONCE")
+    return table
 
 
 def console() -> Console:

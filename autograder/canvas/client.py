@@ -57,7 +57,7 @@ class Client:
         timeout: httpx.Timeout | float = _TIMEOUT,
     ) -> None:  # fmt: skip
         self.origin = _origin(address)
-        self._token, self._sleep = token, sleep
+        self._token, self.sleep = token, sleep
         self._remaining = float("inf")
         version = importlib.metadata.version("healthcare-autograder")
         self._http = httpx.Client(
@@ -121,6 +121,10 @@ class Client:
         """The same for changes."""
         return self._write("PUT", path, body)
 
+    def delete(self, path: str) -> Any:
+        """The same for what is to go."""
+        return self._write("DELETE", path, {})
+
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """Run a GraphQL mutation and return its data.
 
@@ -150,7 +154,6 @@ class Client:
         Raises:
             CanvasError: if it does not arrive.
         """
-        address = str(started["upload_url"])
         what, address = f"the file {name}", str(started["upload_url"])
 
         def attempt() -> Any:
@@ -294,7 +297,7 @@ class Client:
                 if found is not None:
                     return found
             if pause is not None:
-                self._sleep(pause)
+                self.sleep(pause)
         raise problem or CanvasError(
             f"Canvas at {self.origin} did not answer {what} in {TRIES} tries; see whether it can "
             "be reached in a browser, then run the same command again."
@@ -302,7 +305,7 @@ class Client:
 
     def _send(self, method: str, address: str, **more: Any) -> httpx.Response:
         if self._remaining < LOW:
-            self._sleep(1.0)
+            self.sleep(1.0)
         started = time.monotonic()
         answer = self._http.request(method, address, headers=self._credentials(address), **more)
         seconds = time.monotonic() - started
