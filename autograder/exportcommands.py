@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from autograder.options import FILE, FOLDER, PROJECT, RESULTS, listed
+from autograder.options import FILE, FOLDER, JOURNAL, PROJECT, RESULTS, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,10 +58,11 @@ def export() -> None:
               show_default="grading",
               help="Folder that `autograder grade --out` wrote; with --all repeatable, or a "
               "folder of such folders.")  # fmt: skip
+@JOURNAL
 @PROJECT
 def canvas(gradebook: Path, assignment: str | None, every: bool, out: Path, dry_run: bool,
            only: str | None, unsealed: bool, ours: str | None, leave_out: str | None,
-           renamed: str | None, not_imported: bool, folders: Sequence[Path],
+           renamed: str | None, not_imported: bool, folders: Sequence[Path], journal: Path,
            project: Path) -> None:  # fmt: skip
     """Fill your own exported gradebook with the grades, for Canvas to import.
 
@@ -85,7 +86,7 @@ def canvas(gradebook: Path, assignment: str | None, every: bool, out: Path, dry_
         jobs = [_one(folders[0], only, assignment, book, out)]
     else:
         jobs = list(_all(course, folders, book, out))
-    plans = [(job, _plan(job, book, course, choices, project)) for job in jobs]
+    plans = [(job, _plan(job, book, course, choices, journal)) for job in jobs]
     for job, plan in plans:
         _show(plan, book, job)
     click.echo(_lateness(course))
@@ -184,21 +185,29 @@ def _results(folders: Sequence[Path]) -> Iterator[Path]:
 
 
 def _plan(
-    job: _Job, book: Gradebook, course: Course | None, choices: Choices, project: Path
+    job: _Job, book: Gradebook, course: Course | None, choices: Choices, journal: Path
 ) -> Changes:
     from autograder.canvas.export import changes
-    from autograder.canvas.exported import column_of, read
+    from autograder.canvas.exported import column_of, merged, read
+    from autograder.canvas.pushed import pushes
     from autograder.course import Deducts
 
     late = course.policies.late if course else None
+    grades = job.graded.grades(course)
+    sent = pushes(
+        journal,
+        course.canvas if course else None,
+        int(job.column.id),
+        [grade.student for grade in grades if grade.verdict.late],
+    )
     return changes(
         book,
         job.column.header,
-        job.graded.grades(course),
+        grades,
         job.graded.manifest,
         choices,
         roster=_roster(job.graded),
-        written=column_of(read(job.folder), job.column, by_id=job.by_id),
+        written=merged(column_of(read(job.folder), job.column, by_id=job.by_id), sent),
         canvas_takes=late.rule if late and late.by is Deducts.CANVAS else None,
     )
 

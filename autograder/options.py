@@ -15,6 +15,10 @@ RESULTS = click.option(
     "--results", "folder", type=FOLDER, default=Path("grading"), show_default=True,
     help="Folder that `autograder grade --out` wrote.",
 )  # fmt: skip
+JOURNAL = click.option(
+    "--journal", type=FILE, default=Path("canvas/journal.sqlite"), show_default=True,
+    help="What was sent to Canvas before.",
+)  # fmt: skip
 
 
 def listed(text: str | None) -> list[str]:

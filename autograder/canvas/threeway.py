@@ -23,7 +23,7 @@ from autograder.canvas.exported import Cell, Written
 from autograder.errors import ExportError
 from autograder.gradebook import Column, Row, exact, number
 from autograder.grades import Grade
-from autograder.model import Standing, Student
+from autograder.model import Student
 from autograder.policy import LateRule, charge
 from autograder.text import one_line
 
@@ -135,7 +135,7 @@ class View:
 
     def _fate(self, grade: Grade, divided: bool) -> Change | LeftOut:
         row, cell = self.rows[grade.student], self._cell(grade.student)
-        reason = untouchable(cell) or _ungraded(grade)
+        reason = untouchable(cell) or grade.problem
         if divided:
             reason = reason or (
                 "the members of the team have different points, and all would get the last one "
@@ -225,15 +225,6 @@ def _divided(grades: Sequence[Grade]) -> set[str]:
     for grade in grades:
         points[grade.verdict.team].add(grade.points)
     return {team for team, found in points.items() if team and len(found) > 1}
-
-
-def _ungraded(grade: Grade) -> str:
-    """Why there is no grade to write, or ``""``."""
-    reasons = {
-        Standing.UNREADABLE: "no notebook could be read; look at it before giving a grade",
-        Standing.GRADER_ERROR: "the grader failed on it; grade it again",
-    }
-    return grade.problem or reasons.get(grade.verdict.status, "")
 
 
 def _left(row: Row, reason: str, conflict: bool = False) -> LeftOut:

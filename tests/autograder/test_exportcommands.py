@@ -7,6 +7,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from fakecanvas.scenario import small
 from autograder import cli
 from autograder.bundle import Manifest, Question
 from autograder.canvas.exported import read as read_record
+from autograder.canvas.journal import Journal, Part, Record, State
+from autograder.canvas.past import Points
 from autograder.intake import Intake
 from autograder.model import (
     Outcome,
@@ -260,6 +263,23 @@ def test_students_are_left_out_and_renamed_by_their_ids(run: Run, canvas: Canvas
     done = run(*ONE, "--renamed", "101", "--leave-out", "102")
     assert done.exit_code == 0 and "Müller" not in done.output
     assert imported(canvas, Path("cnn.csv")) == {(11, 101): 7}
+
+
+def test_what_was_pushed_is_known_to_be_ours(run: Run, canvas: Canvas) -> None:
+    place = '[canvas]\naddress = "https://canvas.example.edu"\ncourse = 1\n'
+    Path("course.toml").write_text(COURSE.format(policies=place))
+    run(*ONE, "--dry-run")  # exports the gradebook of before the push
+    with Journal(Path("canvas/journal.sqlite"), "https://canvas.example.edu", 1) as journal:
+        value = msgspec.json.encode(Points(points=Decimal(3)))
+        sent = Record(user="101", attempt=1, part=Part.GRADE, content="", value=value,
+                      state=State.CONFIRMED)  # fmt: skip
+        journal.append(11, [sent])
+    assert "older than what was pushed" in run(*ONE).stderr
+    Path("gradebook.csv").unlink()
+    canvas.grade_by_hand(canvas.courses[1], canvas.courses[1].assignments[0], canvas.users[101], 3)
+    done = run(*ONE)
+    assert done.exit_code == 0 and "3.00 → 7" in done.output
+    assert imported(canvas, Path("cnn.csv")) == {(11, 101): 7, (11, 102): 9.5}
 
 
 def test_where_canvas_deducts_it_is_said_once_what_to_set_there(run: Run) -> None:
