@@ -187,6 +187,8 @@ def _results(folders: Sequence[Path]) -> Iterator[Path]:
 def _plan(
     job: _Job, book: Gradebook, course: Course | None, choices: Choices, journal: Path
 ) -> Changes:
+    from datetime import timedelta
+
     from autograder.canvas.export import changes
     from autograder.canvas.exported import column_of, merged, read
     from autograder.canvas.pushed import pushes
@@ -198,7 +200,7 @@ def _plan(
         journal,
         course.canvas if course else None,
         int(job.column.id),
-        [grade.student for grade in grades if grade.verdict.late],
+        [grade.student for grade in grades if grade.late != timedelta()],
     )
     return changes(
         book,
@@ -229,8 +231,8 @@ def _show(plan: Changes, book: Gradebook, job: _Job) -> None:
     seen = preview(made(book, plan), book, plan.column)
     others = len(book.rows) - len(seen.changed)
     click.echo(
-        f"  Canvas will show {len(seen.changed)} changes in {job.out.name}, clear nothing and "
-        f"send nothing again; {others} others of {one_line(book.name)} stay as they are."
+        f"  Canvas will show {len(seen.changed)} changes in {job.out.name}, clear nothing, "
+        f"ignore nothing and send nothing again; {others} others of {one_line(book.name)} stay as they are."
     )
 
 

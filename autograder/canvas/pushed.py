@@ -34,7 +34,7 @@ def pushes(
     """
     if place is None or not journal.is_file():
         return []
-    with Journal(journal, place.address.rstrip("/"), place.course) as read:
+    with Journal(journal, place.address, place.course) as read:
         history = read.history(assignment)
     found: list[Batch] = []
     known: dict[str, str] = {}

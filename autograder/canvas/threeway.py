@@ -14,6 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
@@ -148,7 +149,7 @@ class View:
             before=cell,
             after=grade_text(grade.points),
             line=row.line,
-            late=grade.verdict.late,
+            late=grade.late != timedelta(),
             arithmetic=grade.arithmetic,
         )
         base = self.written.base(grade.student)

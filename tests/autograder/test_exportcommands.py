@@ -160,7 +160,7 @@ def test_a_whole_course_goes_into_its_columns_a_file_for_each(run: Run, canvas: 
     assert done.exit_code == 0, done.output
     files = sorted(Path("out").iterdir())
     assert [file.name for file in files] == ["cnn.csv", "project-p0.csv", "project-p1.csv"]
-    assert "Canvas will show 2 changes in cnn.csv, clear nothing and send nothing" in done.output
+    assert "Canvas will show 2 changes in cnn.csv, clear nothing, ignore" in done.output
     assert imported(canvas, *files) == {
         (11, 101): 7, (11, 102): 9.5, (12, 101): 2, (12, 103): 1, (22, 101): 4, (22, 103): 0,
     }  # fmt: skip
