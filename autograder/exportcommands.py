@@ -232,7 +232,8 @@ def _show(plan: Changes, book: Gradebook, job: _Job) -> None:
     others = len(book.rows) - len(seen.changed)
     click.echo(
         f"  Canvas will show {len(seen.changed)} changes in {job.out.name}, clear nothing, "
-        f"ignore nothing and send nothing again; {others} others of {one_line(book.name)} stay as they are."
+        f"ignore nothing and send nothing again; {others} others of {one_line(book.name)} stay "
+        "as they are."
     )
 
 

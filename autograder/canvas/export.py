@@ -223,6 +223,11 @@ def _warnings(
                 f"are worth {manifest.possible:g}, which is what is written.",
             ),
             (points is None, f"{gradebook.name} does not say what {column.header!r} is worth."),
+            (
+                bool(rows) and not column.by_hand,
+                f"Students will see {column.header!r} as soon as it is saved: in Canvas, have its "
+                "grades posted manually before you import, and post them when all is there.",
+            ),
             (bool(above), f"Above the points possible in Canvas: {'; '.join(above)}."),
             (
                 bool(formula),

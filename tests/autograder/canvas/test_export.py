@@ -22,7 +22,9 @@ from autograder.grades import Rules, grades
 from autograder.model import Standing, Student, Verdict
 
 HEADER = "Student,ID,SIS User ID,SIS Login ID,Section,Notes,Lab (11),CNNs (12),Final Score"
+POSTING = ",,,,,,Manual Posting,Manual Posting (verborgen),"
 ROWS = [
+    POSTING,
     "    Points Possible,,,,,,5,10.00,(read only)",
     '"Lovelace, Ada",101,0123456,ada,"S1 and S2",hi,5,,90',
     '"="" =SUM(1)""",102,,bob,S1,,5,,90',
@@ -30,7 +32,7 @@ ROWS = [
     '"Haugen, Ingrid",104,,ih,S1,,4,N/A,80',
     '"Student, Test",999,,a1b2c3,S1,,,,',
 ]
-ADA, BOB = ROWS[1], ROWS[2]
+POINTS, ADA, BOB = ROWS[1:4]
 ADAS = Student(id="101", name="Lovelace, Ada", login="ada", sis_id="0123456")
 MANIFEST = Manifest(name="cnn", title="CNNs", notebook="cnn.ipynb", otter_zip="x.zip",
                     questions=[Question(name="q1", points=10)])  # fmt: skip
@@ -76,7 +78,7 @@ def test_the_file_holds_identity_the_points_and_one_row_for_each_grade() -> None
 
 
 def test_what_changes_is_told_from_what_stays() -> None:
-    gradebook = book(ROWS[0], ADA, BOB.replace(",5,,", ",5,7.50,"))
+    gradebook = book(POSTING, POINTS, ADA, BOB.replace(",5,,", ",5,7.50,"))
     plan = changes(gradebook, "CNNs", [verdict("101", 3), verdict("102", 7.5)], MANIFEST)
     assert [(row.student.name, row.before, row.after) for row in plan.changed] == [
         ("Lovelace, Ada", "", "3")
@@ -149,6 +151,11 @@ def test_differing_points_and_high_scores_are_warned_of() -> None:
     assert "formula have an apostrophe in front in the file:  =SUM(1)." in said
 
 
+def test_that_grades_are_seen_at_once_is_warned_of() -> None:
+    (warning,) = changes(book(*ROWS[1:]), "12", [verdict("101")], MANIFEST).warnings
+    assert "Students will see 'CNNs (12)' as soon as it is saved" in warning
+
+
 def test_a_plain_class_is_warned_of_nothing() -> None:
     assert changes(book(), "12", [verdict("101")], MANIFEST).warnings == []
 
@@ -166,9 +173,9 @@ def test_a_plain_class_is_warned_of_nothing() -> None:
         ([ADA], HEADER.replace("Notes", "CNNs (12)"), "two columns"),
         ([ADA], HEADER.replace("CNNs (12)", "CNNs (13)"), "has no assignment"),
         ([ADA], HEADER.replace("Lab (11)", "12 (11)"), "Several columns"),
-        ([ROWS[0].replace("10.00", "(read only)"), ADA], HEADER, "read only"),
-        ([ROWS[0].replace("10.00", "10. Mai"), ADA], HEADER, "no number"),
-        ([ROWS[0].replace(",5,10.00", ",,"), ADA], HEADER, "columns for notes"),
+        ([POINTS.replace("10.00", "(read only)"), ADA], HEADER, "read only"),
+        ([POINTS.replace("10.00", "10. Mai"), ADA], HEADER, "no number"),
+        ([POINTS.replace(",5,10.00", ",,"), ADA], HEADER, "columns for notes"),
         ([ADA.replace(",0123456,", ",123456,")], HEADER, "has dropped its zeros"),
         ([ADA.replace(",ada,", ",12-Mar,")], HEADER, "'12-Mar' in gradebook.csv and 'ada'"),
         ([ADA.replace(",0123456,", ',"1,5E+14",')], HEADER, "made of another number"),
@@ -212,13 +219,21 @@ def test_a_changed_login_is_allowed_by_name() -> None:
     assert changes(changed, "12", [verdict("101")], MANIFEST, [ADAS], renamed=["101"]).rows
 
 
+def test_namesakes_whose_ids_changed_places_are_told_by_their_logins() -> None:
+    roster = [Student(id="201", name="Li, Wei", login="lw1"),
+              Student(id="202", name="Li, Wei", login="lw2")]  # fmt: skip
+    rows = [POINTS, '"Li, Wei",202,,lw1,S1,,5,,', '"Li, Wei",201,,lw2,S1,,5,,']
+    with pytest.raises(ExportError, match="'lw2' in gradebook.csv and 'lw1' in the roster"):
+        changes(book(*rows), "12", [verdict("201", name="Li, Wei")], MANIFEST, roster)
+
+
 def test_ids_without_a_column_are_not_compared() -> None:
     plain = book('"Lovelace, Ada",101,S1,', header="Student,ID,Section,CNNs (12)")
     assert changes(plain, "12", [verdict("101")], MANIFEST, [ADAS]).rows
 
 
 def test_where_nothing_changes_no_file_is_made() -> None:
-    gradebook = book(ROWS[0], BOB.replace(",5,,", ",5,8.5,"))
+    gradebook = book(POSTING, POINTS, BOB.replace(",5,,", ",5,8.5,"))
     plan = changes(gradebook, "12", [verdict("102")], MANIFEST)
     assert plan.rows and not plan.changed
     with pytest.raises(ExportError, match="every grade of 'CNNs \\(12\\)' already"):
