@@ -247,10 +247,9 @@ def _write(plan: Changes, book: Gradebook, job: _Job) -> None:
     if not plan.changed:
         job.out.unlink(missing_ok=True)  # an older one would undo what is newer in Canvas
         return
-    if not plan.repeated:
-        known = exported.read(job.folder)
-        known[plan.column.id] = plan.noted(datetime.now(UTC))
-        exported.write(job.folder, known)
+    known = exported.read(job.folder)
+    known[plan.column.id] = plan.noted(datetime.now(UTC))
+    exported.write(job.folder, known)
     write(book, plan, job.out)
     click.echo(f"Written: {job.out}. Import it in Canvas: Grades → Import.")
 

@@ -69,8 +69,6 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
     before: Written = Written()
     """What was written into the column before, as far as it was imported."""
-    repeated: bool = False
-    """Whether it is what the last file held, which nobody has imported yet."""
 
     @property
     def changed(self) -> list[Change]:
@@ -127,12 +125,10 @@ def changes(
     students |= {one.id: one for one in roster if one.id not in set(choices.leave_out)}
     graded = [grade.student for grade in wanted]
     rows = check(gradebook, list(students.values()), graded, choices.renamed)
-    view = View(gradebook.name, rows, column, written, canvas_takes, set(choices.ours))
-    repeated = view.stale and not choices.not_imported
-    fates = view.rolled_back().fates(wanted) if view.stale else view.fates(wanted)
+    view = View(gradebook.name, rows, column, written, canvas_takes, set(choices.ours),
+                set(choices.leave_out)).settled(choices.not_imported)  # fmt: skip
+    fates = view.fates(wanted)
     found = sorted((one for one in fates if isinstance(one, Change)), key=lambda one: one.line)
-    if repeated:
-        view.check_repeats(found)
     if not choices.unsealed:
         _check_sealed(found, wanted)
     return Changes(
@@ -140,8 +136,7 @@ def changes(
         rows=found,
         left_out=[one for one in fates if isinstance(one, LeftOut)],
         warnings=_warnings(gradebook, column, found, wanted, manifest),
-        before=written if not view.stale or repeated else view.rolled_back().written,
-        repeated=repeated,
+        before=view.written,
     )
 
 

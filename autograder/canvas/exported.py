@@ -55,6 +55,11 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
         """The newest."""
         return self.batches[-1] if self.batches else None
 
+    @property
+    def students(self) -> set[str]:
+        """Canvas user ids of everybody for whom something was written."""
+        return {student for batch in self.batches for student in batch.cells}
+
     def base(self, student: str) -> Cell | None:
         """What was written last for a student, or ``None`` if nothing ever was."""
         found = [batch.cells[student] for batch in self.batches if student in batch.cells]

@@ -83,47 +83,58 @@ class View:
     """What Canvas' own late policy takes off."""
     ours: Collection[str]
     """Canvas user ids of those whose grade in Canvas is overwritten."""
+    left_out: Collection[str]
+    """Canvas user ids of those who are passed over."""
 
     @property
     def stale(self) -> bool:
-        """Whether it shows nothing of what was written last, but what was there before."""
+        """Whether it is from before the last file or push, as far as it shows that.
+
+        It is if it shows nothing of what was written then, but what was there before; values from
+        longer ago count only if it shows nothing at all of what was written.
+        """
         last = self.written.last
-        there = [student for student in (last.cells if last else {})
-                 if student in self.rows and not untouchable(self._cell(student))]  # fmt: skip
-        if last is None or any(self._shows(last.cells[student], student) for student in there):
+        cells = last.cells if last else {}
+        there = [student for student in cells if self._touchable(student)]
+        as_before = [one for one in there if self._is(one, cells[one].before)]
+        if any(self._is(one, cells[one].after) for one in there) or any(
+            self._shows(cells[one], one) for one in there if one not in as_before
+        ):
             return False
-        return any(self._shows_earlier(student) for student in there)
+        if as_before:
+            return True
+        others = self.written.students - set(cells)
+        known = any(self._shows_base(student) for student in others if self._touchable(student))
+        return not known and any(self._shows_earlier(student) for student in there)
 
-    def rolled_back(self) -> View:
-        """The same as if the last file had never been written.
+    def settled(self, not_imported: bool) -> View:
+        """The same, if it is not stale; or as if a file that nobody imported was never written.
 
-        Raises:
-            ExportError: if it was no file: a push through the API is done when it is recorded.
-        """
-        assert self.written.last is not None
-        if self.written.last.by == "push":
-            raise ExportError(
-                f"{self.name} is older than what was pushed to {self.column.header!r} on "
-                f"{self.written.last.written:%d %b %Y, %H:%M} UTC; export it from Canvas again."
-            )
-        return replace(self, written=self.written.without_last())
-
-    def check_repeats(self, found: Sequence[Change]) -> None:
-        """Let a file that nobody has imported be written again, if it is the same.
+        Args:
+            not_imported: Whether a person says that the last file was never imported.
 
         Raises:
-            ExportError: if it is another one.
+            ExportError: if it is stale, and that is not said, or it was no file.
         """
-        assert self.written.last is not None
-        cells = {one.student.id: one.after for one in found if one.changes}
         last = self.written.last
-        if cells != {student: cell.after for student, cell in last.cells.items()}:
+        if last is None or not self.stale:
+            return self
+        when = f"{last.written:%d %b %Y, %H:%M} UTC"
+        few = f" (--leave-out {','.join(last.cells)})" if len(last.cells) <= 3 else ""
+        what_else = f"or leave out whom a person has set back since{few}"
+        if last.by == "push":
+            raise ExportError(
+                f"{self.name} is older than what was pushed to {self.column.header!r} on {when}; "
+                f"export it from Canvas again, {what_else}."
+            )
+        if not not_imported:
             raise ExportError(
                 f"{self.name} shows none of the {len(last.cells)} grades that were written for "
-                f"{self.column.header!r} on {last.written:%d %b %Y, %H:%M} UTC: if that file was "
-                "imported, export the gradebook from Canvas again; if it never was, delete the "
-                "file and add --not-imported."
+                f"{self.column.header!r} on {when}: if that file was imported, export the "
+                f"gradebook from Canvas again, {what_else}; if it never was and never will be, "
+                "delete it and add --not-imported."
             )
+        return replace(self, written=self.written.without_last())
 
     def fates(self, grades: Sequence[Grade]) -> list[Change | LeftOut]:
         """What becomes of each grade.
@@ -186,6 +197,20 @@ class View:
         hint = ", unless Canvas deducts for being late, which course.toml does not say"
         return f"was changed in Canvas from {base.after} to {shown}{hint if below else ''}"
 
+    def _touchable(self, student: str) -> bool:
+        return (
+            student in self.rows
+            and student not in self.left_out
+            and not untouchable(self._cell(student))
+        )
+
+    def _is(self, student: str, text: str) -> bool:
+        return exact(self._cell(student)) == exact(text)
+
+    def _shows_base(self, student: str) -> bool:
+        base = self.written.base(student)
+        return base is not None and self._shows(base, student)
+
     def _cell(self, student: str) -> str:
         cell = self.rows[student].cells[self.column.index].strip()
         return "" if cell == "-" else cell
@@ -205,7 +230,7 @@ class View:
         return shown in set(left)
 
     def _shows_earlier(self, student: str) -> bool:
-        return exact(self._cell(student)) in {exact(one) for one in self.written.earlier(student)}
+        return any(self._is(student, one) for one in self.written.earlier(student))
 
 
 def grade_text(score: float | Decimal) -> str:

@@ -233,8 +233,6 @@ def test_a_persons_grade_stays_until_it_is_named(run: Run, canvas: Canvas) -> No
 def test_a_regrade_needs_the_gradebook_of_after_the_import(run: Run, canvas: Canvas) -> None:
     assert run(*ONE).exit_code == 0
     first = Path("cnn.csv").read_bytes()
-    Path("cnn.csv").unlink()
-    assert run(*ONE).exit_code == 0 and Path("cnn.csv").read_bytes() == first
     results(Path("grading/cnn"), "cnn", {"101": {"q1": 8}, "102": {"q1": 9.5}})
     refused = run(*ONE)
     assert refused.exit_code == 2 and "--not-imported" in refused.stderr

@@ -64,9 +64,8 @@ class Instructor:
     def export(self, scores: dict[int, float], book: bytes | None = None, **more: Any) -> bytes:
         data = book or self.gradebook()
         plan = self.plan(scores, data, **more)
-        if not plan.repeated:
-            self.now += timedelta(hours=1)
-            self.written = plan.noted(self.now)
+        self.now += timedelta(hours=1)
+        self.written = plan.noted(self.now)
         return export(parse(data), plan)
 
     def grade(self, scores: dict[int, float], **more: Any) -> None:
@@ -208,16 +207,34 @@ def test_a_gradebook_from_before_the_last_import_is_refused(staff: Instructor) -
     assert len(staff.plan({101: 9, 102: 9}).changed) == 2
 
 
-def test_a_file_that_nobody_imported_is_written_again_only_as_it_was(staff: Instructor) -> None:
+def test_a_file_that_nobody_imported_is_made_anew_if_that_is_said(staff: Instructor) -> None:
     first = staff.export({101: 5, 102: 6})
-    assert staff.export({101: 5, 102: 6}) == first and len(staff.written.batches) == 1
-    with pytest.raises(ExportError, match="--not-imported"):
-        staff.export({101: 5, 102: 9})
+    for scores in ({101: 5, 102: 6}, {101: 5, 102: 9}):
+        with pytest.raises(ExportError, match="--not-imported"):
+            staff.export(scores)
+    assert staff.export({101: 5, 102: 6}, not_imported=True) == first
     second = staff.export({101: 5, 102: 9}, not_imported=True)
     assert len(staff.written.batches) == 1
     staff.canvas.import_csv(staff.course, second).save()
     assert [staff.shown(id_) for id_ in (101, 102)] == [5, 9]
     assert not staff.plan({101: 5, 102: 9}).changed and not staff.plan({102: 9}).left_out
+
+
+def test_who_was_set_back_by_a_person_is_left_out_by_name(staff: Instructor) -> None:
+    staff.grade({101: 5, 102: 6})
+    staff.grade({101: 7, 102: 6})
+    staff.by_hand(101, 5)
+    with pytest.raises(ExportError, match=r"set back since \(--leave-out 101\)"):
+        staff.plan({101: 9, 102: 9})
+    plan = staff.plan({101: 9, 102: 9}, leave_out=["101"])
+    assert [row.student.id for row in plan.changed] == ["102"]
+
+
+def test_what_was_cleared_is_not_taken_for_an_old_gradebook(staff: Instructor) -> None:
+    staff.grade({101: 5, 102: 6})
+    staff.grade({101: 7, 102: 6})
+    staff.by_hand(101, None)
+    assert "cleared in Canvas after 7" in left(staff.plan({101: 9, 102: 6}))["101"]
 
 
 def test_a_gradebook_older_than_the_last_push_is_refused(staff: Instructor) -> None:

@@ -223,7 +223,7 @@ def test_namesakes_whose_ids_changed_places_are_told_by_their_logins() -> None:
     roster = [Student(id="201", name="Li, Wei", login="lw1"),
               Student(id="202", name="Li, Wei", login="lw2")]  # fmt: skip
     rows = [POINTS, '"Li, Wei",202,,lw1,S1,,5,,', '"Li, Wei",201,,lw2,S1,,5,,']
-    with pytest.raises(ExportError, match="'lw2' in gradebook.csv and 'lw1' in the roster"):
+    with pytest.raises(ExportError, match=r"'lw2' in gradebook\.csv and 'lw1' in the roster"):
         changes(book(*rows), "12", [verdict("201", name="Li, Wei")], MANIFEST, roster)
 
 
