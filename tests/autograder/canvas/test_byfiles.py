@@ -262,6 +262,16 @@ def test_where_canvas_deducts_raw_points_go_in_and_are_known_again(strict: Instr
     assert [strict.shown(id_) for id_ in (101, 102, 103)] == [9, 8, 6]
 
 
+def test_an_old_grade_that_looks_like_a_deduction_is_not_taken_for_one(strict: Instructor) -> None:
+    scores = {101: 5.0, 102: 5.0, 103: 5.0}
+    strict.grade(scores, late=[102, 103])
+    old = strict.gradebook()
+    strict.grade(scores | {103: 4.0}, late=[102, 103])
+    assert strict.shown(103) == 2  # 3 before, as 4 less one day
+    with pytest.raises(ExportError, match="none of the 1 grades"):
+        strict.plan({101: 9}, old)
+
+
 def test_the_number_that_canvas_would_take_for_unchanged_is_named(strict: Instructor) -> None:
     strict.grade({102: 9, 103: 9}, late=[102, 103])
     plan = strict.plan({102: 7, 103: 8}, late=[102, 103], ours=["102"])
