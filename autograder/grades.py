@@ -348,7 +348,7 @@ def _raw(verdict: Verdict, late: timedelta | None, rules: Rules) -> str:
     start = f"{digits(earned)}/{digits(possible)}"
     if late == timedelta():
         return start
-    costs = "; Canvas takes off what that costs" if rules.by else ", which costs nothing"
+    costs = "; Canvas takes off what that costs" if rules.by else ""
     return f"{start}, {f'{duration(late)} ' if late else ''}late{costs}"
 
 

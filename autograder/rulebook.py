@@ -91,15 +91,12 @@ class LatePolicy(_Table, frozen=True, kw_only=True):
         unit, share = ("hour", self.per_hour) if self.per_day is None else ("day", self.per_day)
         hours = f"{digits(self.grace_hours)} hour{'' if self.grace_hours == 1 else 's'}"
         free = f"up to {hours} costs nothing; beyond that, " if self.grace_hours else ""
-        least = (
-            f", but no grade falls below {percent(self.floor)} of the points possible by that"
-            if self.floor
-            else ""
-        )
+        floor = f", but nobody falls below {percent(self.floor)} of the points possible in tests"
+        least = f"{floor} by that" if self.floor else ""
         canvas = " Canvas takes it off." if self.by is Deducts.CANVAS else ""
         return (
             f"Late: {free}each {unit} begun since the due time costs {percent(share or Decimal(0))}"
-            f" of the points {self.of.value}{least}.{canvas}"
+            f" of the points {self.of.value} in tests{least}.{canvas}"
         )
 
 
@@ -151,9 +148,9 @@ class Policies(_Table, frozen=True, kw_only=True):
     @property
     def sentences(self) -> list[str]:
         """The rules that concern what is handed in, for students and staff."""
-        last = "the last attempt counts"
-        best = "the best attempt counts, after what being late costs each"
-        which = best if self.attempts is Attempts.BEST else last
+        ours = self.late is not None and self.late.by is Deducts.AUTOGRADER
+        best = f"the best attempt counts{', after what being late costs each' if ours else ''}"
+        which = best if self.attempts is Attempts.BEST else "the last attempt counts"
         said = [str(self.late) if self.late else "", f"If you hand in more than once, {which}."]
         return [sentence for sentence in (*said, self.final.dropping.strip()) if sentence]
 

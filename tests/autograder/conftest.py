@@ -153,6 +153,23 @@ class Line(torch.nn.Module):
 '''
 
 
+COURSE_FILE = """
+title = "T"
+term = "S"
+licence = "MIT"
+[policies.late]
+by = "autograder"
+per_day = 0.1
+[[assignment]]
+name = "tiny"
+kind = "homework"
+points = 6
+weight = 1
+release = 2027-02-01T09:00:00Z
+due = 2027-02-28T22:59:00Z
+"""
+
+
 def test_file(name: str) -> str:
     points, body = TESTS[name]
     return HEAD.format(name, points) + body.lstrip()
@@ -281,6 +298,12 @@ def rooms(course: Course) -> Iterator[Rooms]:
     with Engine(course.bundle(), Settings(rooms=2, secret=SECRET)) as engine:
         yield Rooms(course, engine)
     del os.environ["HOST_CANARY"]
+
+
+@pytest.fixture(scope="session")
+def course_file() -> str:
+    """A course file of the tiny course: what is late loses a tenth a day, and we take it off."""
+    return COURSE_FILE
 
 
 @pytest.fixture(scope="session")

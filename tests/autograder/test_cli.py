@@ -370,25 +370,8 @@ def test_the_whole_command_works_with_rooms_of_its_own(
     assert "CANVAS_TOKEN" not in seen
 
 
-COURSE = """
-title = "T"
-term = "S"
-licence = "MIT"
-[policies.late]
-by = "autograder"
-per_day = 0.1
-[[assignment]]
-name = "tiny"
-kind = "homework"
-points = 6
-weight = 1
-release = 2027-02-01T09:00:00Z
-due = 2027-02-28T22:59:00Z
-"""
-
-
 @pytest.fixture
-def pulled(folder: Path, read_notebook: Any) -> Path:
+def pulled(folder: Path, read_notebook: Any, course_file: str) -> Path:
     """A folder as `autograder canvas pull` leaves it: 101 handed in twice, the second time late."""
     attempts = []
     for number, name in ((1, "perfect"), (2, "has_syntax_error")):
@@ -407,7 +390,7 @@ def pulled(folder: Path, read_notebook: Any) -> Path:
         "pulled": "2027-03-05T00:00:00Z", "attempts": attempts,
     }  # fmt: skip
     (folder / "canvas" / "pull.json").write_text(json.dumps(listed))
-    (folder / "course.toml").write_text(COURSE)
+    (folder / "course.toml").write_text(course_file)
     return folder / "canvas"
 
 
@@ -440,9 +423,9 @@ def test_what_was_fetched_is_graded_by_the_rules_of_the_course(
 
 
 def test_a_course_file_that_is_wrong_stops_grading_before_it_begins(
-    run: Run, course: Any, pulled: Path, folder: Path
+    run: Run, course: Any, pulled: Path, folder: Path, course_file: str
 ) -> None:
-    (folder / "course.toml").write_text(COURSE.replace("per_day = 0.1", ""))
+    (folder / "course.toml").write_text(course_file.replace("per_day = 0.1", ""))
     result = run("grade", course.bundle().folder, "canvas", "--roster", "gradebook.csv")
     assert result.exit_code == cli.USAGE
     assert result.stderr.startswith("autograder: course.toml: policies.late: it needs per_day")

@@ -3,6 +3,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from autograder.build import names
 from autograder.course import (
@@ -176,15 +177,15 @@ def test_what_is_wrong_is_one_sentence_with_file_and_key(
 def test_the_late_rule_is_told_in_words_and_applied_as_told() -> None:
     day = LatePolicy(per_day=Decimal("0.1"), floor=Decimal("0.3"))
     assert str(day) == (
-        "Late: each day begun since the due time costs 10 % of the points possible, but no grade "
-        "falls below 30 % of the points possible by that. Canvas takes it off."
+        "Late: each day begun since the due time costs 10 % of the points possible in tests, but "
+        "nobody falls below 30 % of the points possible in tests by that. Canvas takes it off."
     )
     hour = LatePolicy(
         by=Deducts.AUTOGRADER, per_hour=Decimal("0.005"), grace_hours=Decimal("1.5"), of=Of.EARNED
     )
     assert str(hour) == (
         "Late: up to 1.5 hours costs nothing; beyond that, each hour begun since the due time "
-        "costs 0.5 % of the points earned."
+        "costs 0.5 % of the points earned in tests."
     )
     assert hour.rule.interval == timedelta(hours=1) and hour.rule.grace == timedelta(minutes=90)
     assert day.rule.share == Decimal("0.1") and day.rule.interval == timedelta(days=1)
@@ -197,6 +198,9 @@ def test_rules_are_told_to_students_only_as_far_as_there_are_any() -> None:
     )
     late, which = course.policies.sentences
     assert late == str(course.policies.late)
+    assert which == "If you hand in more than once, the best attempt counts."
+    ours = replace(course.policies.late, by=Deducts.AUTOGRADER)
+    which = replace(course.policies, late=ours).sentences[1]
     assert which.endswith("the best attempt counts, after what being late costs each.")
     assert "2 lowest homeworks of each student are dropped" in FinalPolicy(drop_lowest=2).dropping
     assert "The lowest homework of each student is dropped" in str(FinalPolicy(drop_lowest=1))

@@ -322,30 +322,13 @@ def test_members_have_numbers_of_their_own(
     assert len(load(session.out).verdicts) == 4
 
 
-COURSE = """
-title = "T"
-term = "S"
-licence = "MIT"
-[policies.late]
-by = "autograder"
-per_day = 0.1
-[[assignment]]
-name = "tiny"
-kind = "homework"
-points = 6
-weight = 1
-release = 2027-02-01T09:00:00Z
-due = 2027-02-28T22:59:00Z
-"""
-
-
 @pytest.fixture
-def fetched(tmp_path: Path, read_notebook: Any) -> Pull:
+def fetched(tmp_path: Path, read_notebook: Any, course_file: str) -> Pull:
     """Somebody handed in a day late."""
     data = read_notebook("perfect")
     (tmp_path / "pulled").mkdir()
     (tmp_path / "pulled" / "a.ipynb").write_bytes(data)
-    (tmp_path / "course.toml").write_text(COURSE)
+    (tmp_path / "course.toml").write_text(course_file)
     file = pulled.File(id=1, name="tiny.ipynb", size=len(data), path="a.ipynb")
     attempt = pulled.Attempt(user="1", number=2, submitted=DUE + DAY, late=True,
                              kind="online_upload", files=[file])  # fmt: skip

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import sqlite3
@@ -7,6 +8,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -95,6 +97,12 @@ def test_every_attempt_whose_time_is_known_has_a_latest_verdict(tmp_path: Path) 
             store.put(one.verdict.key, one)
         found = [(v.student, v.attempt, v.score) for v in store.latest("hw")]
         assert found == [("9", 1, 5), ("101", 1, 6), ("101", 1, 2), ("101", 2, 3), ("101", 3, 4)]
+
+
+def test_a_verdict_that_was_kept_before_times_were_is_still_one() -> None:
+    old = json.loads(msgspec.json.encode(outcome().verdict))
+    del old["submitted"]
+    assert msgspec.json.decode(json.dumps(old), type=Verdict) == outcome().verdict
 
 
 def test_the_whole_of_a_verdict_is_that_of_its_key(tmp_path: Path) -> None:
