@@ -59,7 +59,7 @@ class _Place(NamedTuple):
 @click.option("--dry-run", is_flag=True, help="Print what would change and write nothing.")
 @_YES
 @click.option("--ours", metavar="USER,…", default="",
-              help="Canvas user ids of students whose grade is overwritten, whosever it is.")  # fmt: skip
+              help="Canvas user ids of students whose grade there is overwritten.")  # fmt: skip
 @click.option("--feedback", type=click.Choice(["page", "notebook", "none"]), default="page",
               show_default=True, help="The file that the comment carries.")  # fmt: skip
 @click.option("--no-comment", is_flag=True, help="Send points and rubric alone.")
@@ -82,6 +82,8 @@ def push(ctx: click.Context, name: str, folder: Path, question: str | None, jour
     graded, grades = _graded(folder, place.course, name, question, settle=not dry_run)
     wanted = _wanted(graded, grades, "none" if no_comment else feedback, comment=not no_comment)
     overwritten = [user.strip() for user in ours.split(",") if user.strip()]
+    if not all(user.isdecimal() for user in overwritten):
+        raise click.UsageError("--ours takes Canvas user ids, such as 101,102.")
     number = _assignment(place.course, name, question, graded)
     with _client(place.origin) as client, _journal(journal_file, place) as journal:
         click.echo(lateness.counted(_by(place.course), lateness.deducts(client, place.number)))
@@ -143,7 +145,7 @@ def post(name: str, question: str | None, journal_file: Path, yes: bool, project
 def status(folder: Path, journal_file: Path, project: Path) -> None:
     """Say where the grades of each assignment stand; reads only.
 
-    Results are looked for in RESULTS/NAME, or in RESULTS itself.
+    Results are looked for in RESULTS/NAME (RESULTS/NAME-QUESTION of a milestone), or in RESULTS.
     """
     from autograder.canvas import lateness
     from autograder.terminal import console, status_table
@@ -204,7 +206,7 @@ def _place(project: Path) -> _Place:
             f"{FILE} does not say where the course is in Canvas; add [canvas] with address and "
             "course."
         )
-    return _Place(course, course.canvas.address, course.canvas.course)
+    return _Place(course, course.canvas.address.rstrip("/").lower(), course.canvas.course)
 
 
 def _assignment(
@@ -244,6 +246,7 @@ def _graded(
     from autograder.errors import CourseError
     from autograder.session import load
 
+    course.named(name)
     graded = load(folder)
     if graded.manifest.name != name:
         raise CourseError(f"{folder} holds results of {graded.manifest.name}, not of {name}.")

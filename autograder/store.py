@@ -14,11 +14,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
 
 import msgspec
 
+from autograder.database import Database
 from autograder.errors import DamagedStoreError, StoreError
 from autograder.model import Outcome, Verdict
 
@@ -59,11 +58,8 @@ CREATE TRIGGER results_remain BEFORE DELETE ON results
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-class Store:
+class Store(Database):
     """Results of submissions, by key and by student. Also a context manager that closes it.
-
-    The rollback journal is kept instead of SQLite's write-ahead log, which is unsafe on network
-    file systems. Several processes may read; writers wait for each other.
 
     Args:
         path: The file; made if it is not there.
@@ -72,32 +68,6 @@ class Store:
         DamagedStoreError: if the file is damaged.
         StoreError: if it is no store of results, or of another version.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with self._errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=30, isolation_level=None)
-            try:
-                self._open()
-            except BaseException:
-                self._database.close()
-                raise
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
 
     def get(self, key: str) -> Outcome | None:
         """Return the newest outcome put under ``key``, if there is one.
@@ -251,16 +221,6 @@ class Store:
                 self._database.execute(statement)
             self._database.execute(f"PRAGMA application_id = {APPLICATION}")
             self._database.execute(f"PRAGMA user_version = {VERSION}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        finally:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -60,4 +60,7 @@ def _uploaded(client: Client, path: str, wanted: Wanted) -> int:
         raise CanvasError(f"{wanted.path} was changed while grades were sent; push again.")
     said = {"name": name, "size": len(data), "content_type": kind}
     started = client.post(f"{path}/comments/files", said)
-    return int(client.upload(started, name, data, kind)["id"])
+    made = client.upload(started, name, data, kind)
+    if made.get("size", len(data)) != len(data):
+        raise CanvasError(f"{name} has {len(data)} bytes, but Canvas took {made['size']}.", 422)
+    return int(made["id"])

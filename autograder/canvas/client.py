@@ -16,6 +16,7 @@ import importlib.metadata
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -155,15 +156,17 @@ class Client:
             CanvasError: if it does not arrive.
         """
         what, address = f"the file {name}", str(started["upload_url"])
+        sent = {"file": (name, content, kind)}
 
         def attempt() -> Any:
-            answer = self._http.post(
-                address, data=dict(started["upload_params"]), files={"file": (name, content, kind)}
-            )
+            answer = self._http.post(address, data=dict(started["upload_params"]), files=sent)
             if answer.status_code in _PASSING:
                 return None
-            if answer.is_redirect or answer.status_code == 201:
-                target = answer.headers.get("location") or answer.json()["location"]
+            target = answer.headers.get("location", "")
+            if answer.status_code == 201 and not target:
+                with suppress(ValueError, KeyError, TypeError):
+                    target = str(answer.json()["location"])
+            if target:
                 return self._read(self._address(target), {})[0]
             raise CanvasError(
                 f"Canvas did not take {what} (status {answer.status_code}); run the same command "

@@ -18,7 +18,7 @@ from autograder.text import clean
 
 __all__ = ["Deed", "Said", "body", "deed", "file_name", "ours"]
 
-_MARK = re.compile(r"\s*\[autograder ([0-9a-f]{8})\]\s*\Z")
+_MARK = re.compile(r"\s*\[autograder ([0-9a-f]{8})\]\s*")
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ def deed(found: Sequence[Comment], wanted: Said, last: Said | None) -> Deed:
         gone = last == wanted
         return Deed(make=not gone, remark="its comment was deleted in Canvas" if gone else "")
     right = [one for one in found if _says(one, wanted)]
-    kept = (right or list(found))[0]
+    kept = (right or sorted(found, key=_touched))[0]
     extra = [one.id for one in found if one is not kept and not _touched(one)]
     if right:
         return Deed(delete=extra)
@@ -111,7 +111,9 @@ def _touched(comment: Comment) -> bool:
     """Whether a person has changed it since we wrote it."""
     text = comment.text.replace("\r\n", "\n")
     mark = _MARK.search(text)
-    return mark is None or _digest(text[: mark.start()].strip()) != mark[1]
+    if mark is None or mark.end() < len(text):
+        return True
+    return _digest(text[: mark.start()].strip()) != mark[1]
 
 
 def _digest(text: str) -> str:

@@ -23,6 +23,9 @@ from autograder.model import Standing
 __all__ = ["Base", "Fate", "Row", "Wanted", "compare", "counts"]
 
 
+_ANONYMOUS = "the assignment is anonymous and not posted"
+
+
 class Fate(StrEnum):
     """What becomes of a student's points."""
 
@@ -171,6 +174,8 @@ def _unreachable(grade: Grade, entry: Entry | None, now: Remote) -> str:
     if entry is None:
         if grade.student not in now.enrolled:
             return "is not in this course"
+        if now.column.anonymous:
+            return _ANONYMOUS
         here = now.enrolled[grade.student]
         return "is not assigned to it" if here else "has left the course (concluded)"
     if entry.excused:
@@ -195,7 +200,7 @@ def _closed(entry: Entry, now: Remote, job: int | None) -> str:
     if now.column.unreleased:
         return "the assignment is moderated; release its final grades in Canvas first"
     if now.column.anonymous and not entry.posted:
-        return "the assignment is anonymous and not posted"
+        return _ANONYMOUS
     return "its grading period is closed" if entry.closed else ""
 
 

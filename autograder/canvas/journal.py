@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
 
 import msgspec
 
+from autograder.database import Database
 from autograder.errors import StoreError
 
 __all__ = ["FILE", "Journal", "Part", "Record", "State"]
@@ -105,7 +105,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, state=state, job=job or self.job, detail=detail)
 
 
-class Journal:
+class Journal(Database):
     """The journal of one course. Also a context manager that closes it.
 
     Args:
@@ -118,30 +118,8 @@ class Journal:
     """
 
     def __init__(self, path: Path, origin: str, course: int) -> None:
-        self.path = path
-        with self._errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=30, isolation_level=None)
-            try:
-                self._open(origin, course)
-            except BaseException:
-                self._database.close()
-                raise
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
+        self.origin, self.course = origin, course
+        super().__init__(path)
 
     def append(self, assignment: int, records: Iterable[Record]) -> None:
         """Write lines down: all or, after a crash, none.
@@ -234,48 +212,38 @@ class Journal:
         names = _COLUMNS.split(", ")
         return [msgspec.convert(dict(zip(names, row, strict=True)), Record) for row in rows]
 
-    def _open(self, origin: str, course: int) -> None:
+    def _open(self) -> None:
         self._database.execute("PRAGMA synchronous = FULL")
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if not (application or version or self._tables()):
-            self._create(origin, course)
+            self._create()
         elif (application, version) != (APPLICATION, VERSION):
             raise StoreError(
                 f"{self.path} is no journal of this version of the autograder; name another file, "
                 "and every grade in Canvas is taken for a person's."
             )
         found = self._database.execute("SELECT canvas, course FROM course").fetchone()
-        if found != (origin, course):
+        if found != (self.origin, self.course):
             raise StoreError(
                 f"{self.path} is the journal of course {found[1]} on {found[0]}, not of course "
-                f"{course} on {origin}; name another file."
+                f"{self.course} on {self.origin}; name another file."
             )
 
     def _tables(self) -> int:
         (found,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         return int(found)
 
-    def _create(self, origin: str, course: int) -> None:
+    def _create(self) -> None:
         os.chmod(self.path, 0o600)
         with self._transaction():
             if self._tables():
                 return  # another process was faster
             for statement in SCHEMA:
                 self._database.execute(statement)
-            self._database.execute("INSERT INTO course VALUES (?, ?)", (origin, course))
+            self._database.execute("INSERT INTO course VALUES (?, ?)", (self.origin, self.course))
             self._database.execute(f"PRAGMA application_id = {APPLICATION}")
             self._database.execute(f"PRAGMA user_version = {VERSION}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._database.execute("COMMIT")
-        finally:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

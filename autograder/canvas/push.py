@@ -29,8 +29,11 @@ __all__ = ["Plan", "Push", "Sent"]
 
 TRIES = 3
 """How often the same is sent before it is given up."""
-REFUSALS = {400, 403, 404, 409, 413, 422}
-"""Statuses of answers that concern one student; any other ends the push."""
+REFUSALS = {201, 302, 400, 403, 404, 409, 413, 422}
+"""Statuses of answers that concern one student; any other ends the push.
+
+201 and 302 are those of a file that was sent and led nowhere.
+"""
 PAUSE = 5.0
 """Seconds before looking what became of something whose outcome is unknown."""
 SHORT = 10.0
@@ -187,6 +190,7 @@ class _Sending:
         self.waiting = dict(plan.waiting)
         self.tries: Counter[tuple[str, Part]] = Counter()
         self.reasons: dict[str, str] = {}
+        self.sending = [row.user for row in plan.sending]
 
     def run(self) -> Sent:
         """Send everything, in portions.
@@ -194,30 +198,33 @@ class _Sending:
         Raises:
             CanvasError: if a job does not end, too.
         """
-        sending = [row.user for row in self.plan.sending]
-        for portion in self._portions(sending):
+        for portion in self._portions(self.sending):
             self._portion(portion)
-            self.heard(len(self._confirmed(sending)), len(sending), "read back")
+            self._say("read back")
             if self.waiting != self.plan.waiting:
-                raise self._unended(sending)
+                raise self._unended()
         rows = list(self.rows.values())
         left = [row.user for row in rows if row.sends and not row.stuck]
         refused = {
             user: self.reasons.get(user, f"it is not there, although it was sent {TRIES} times")
             for user in left
         }
-        return Sent(rows, self._confirmed(sending), refused)
+        return Sent(rows, self._confirmed, refused)
 
-    def _confirmed(self, users: Iterable[str]) -> set[str]:
-        return {user for user in users
+    @property
+    def _confirmed(self) -> set[str]:
+        return {user for user in self.sending
                 if not self.rows[user].sends and not self.rows[user].stuck}  # fmt: skip
 
-    def _unended(self, sending: Sequence[str]) -> CanvasError:
+    def _say(self, what: str) -> None:
+        self.heard(len(self._confirmed), len(self.sending), what)
+
+    def _unended(self) -> CanvasError:
         job = max(self.waiting.values())
         return CanvasError(
             f"Canvas has not ended its job {job} in {self.push.patience / 60:.0f} minutes. Of "
-            f"{len(sending)} students, {len(self._confirmed(sending))} have what they should; run "
-            "the same command later: it looks first what became of the others."
+            f"{len(self.sending)} students, {len(self._confirmed)} have what they should; run the "
+            "same command later: it looks first what became of the others."
         )
 
     def _portions(self, users: Iterable[str]) -> Iterator[list[str]]:
@@ -253,6 +260,7 @@ class _Sending:
             if left := self._left(points, Part.GRADE):
                 self._points(left, now)
             elif left := self._left(comments, Part.COMMENT):
+                self._say("sending comments")
                 for row in left:
                     self._comment(row)
             else:
@@ -292,11 +300,10 @@ class _Sending:
                    for user, entry in entries.items())  # fmt: skip
 
     def _job(self, units: Sequence[Sequence[str]], now: Remote) -> None:
-        users = [user for unit in units for user in unit]
         said = {unit[0]: self._said(self.rows[unit[0]], now) for unit in units}
         steps = [one for unit in units for one in self._steps(unit, now)]
         self.journal.append(self.push.assignment, steps)
-        self.heard(0, len(users), "sending points")
+        self._say("sending points")
         try:
             answer = self.client.post(f"{self.path}/update_grades", {"grade_data": said})
         except OutcomeUnknown:
