@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable
@@ -25,7 +26,8 @@ from autograder.bundle import Manifest, Question
 from autograder.canvas.exported import read as read_record
 from autograder.canvas.journal import Journal, Part, Record, State
 from autograder.canvas.past import Points
-from autograder.intake import Intake
+from autograder.gradebook import parse
+from autograder.intake import Intake, intake
 from autograder.model import (
     Outcome,
     QuestionVerdict,
@@ -95,20 +97,27 @@ def results(folder: Path, name: str, scores: Scores, late: tuple[str, ...] = ())
     ]  # fmt: skip
     missing = [one for one in ROSTER if one.id not in scores]
     taken = Intake(submissions=handed_in, missing=missing, unmatched=[], unused=[])
+    return keep(folder, manifest, taken, scores)
+
+
+def keep(folder: Path, manifest: Manifest, taken: Intake, scores: Scores) -> Path:
+    """What grading leaves behind of ``taken``."""
+    points = {question.name: question.points for question in manifest.questions}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "manifest.json").write_bytes(msgspec.json.encode(manifest))
     (folder / "intake.json").write_bytes(msgspec.json.encode(taken))
     with Store(folder / "results.sqlite") as store:
-        for one in ROSTER:
-            if one.id in scores:
-                verdict = Verdict(
-                    student=one.id, name=one.name, assignment=name, status=Standing.GRADED,
-                    score=sum(scores[one.id].values()), possible=sum(points.values()),
-                    isolation="A", seconds=1, late=one.id in late, key=f"{name} {one.id} {scores}",
-                    questions={q: QuestionVerdict(score=s, possible=points[q], tests=[])
-                               for q, s in scores[one.id].items()},
-                )  # fmt: skip
-                store.put(verdict.key, Outcome(verdict=verdict))
+        for one in taken.submissions:
+            own = scores[one.student.id]
+            verdict = Verdict(
+                student=one.student.id, name=one.student.name, assignment=manifest.name,
+                status=Standing.GRADED, score=sum(own.values()), possible=sum(points.values()),
+                isolation="A", seconds=1, late=one.late,
+                key=f"{manifest.name} {one.student.id} {own}",
+                questions={q: QuestionVerdict(score=score, possible=points[q], tests=[])
+                           for q, score in own.items()},
+            )  # fmt: skip
+            store.put(verdict.key, Outcome(verdict=verdict))
     return folder
 
 
@@ -320,3 +329,76 @@ def test_feedback_is_written_once(run: Run) -> None:
     refused = run(*say)
     assert refused.exit_code == 2 and "--again" in refused.stderr
     assert run(*say, "--again").exit_code == 0
+
+
+CLASS = """O'Brien-Smith, Mary Ann|van_der_Berg, J|12, 34|x_7|LATE, Al|=SUM(1)|Ño|शर्मा, प्रिया|Σίσυφος|
+İpek, Ş|Li, Wei|Li, Wei|Anon_a, B|!!!|Ⅷ, K""".replace("\n", "").split("|")
+
+
+def number_in(notebook: bytes) -> float:
+    return float(json.loads(notebook)["cells"][-1]["source"])
+
+
+def graded(canvas: Canvas) -> Intake:
+    """Download the submissions, grade them (a notebook holds its own score), and keep that."""
+    course = canvas.courses[1]
+    name, data = canvas.submissions_zip(course, course.assignments[0])
+    Path(name).write_bytes(data)
+    roster = parse(canvas.gradebook_csv(course)).students
+    manifest = Manifest(name="cnn", title="CNNs", notebook="hw.ipynb", otter_zip="x.zip",
+                        questions=[Question(name="q1", points=10)])  # fmt: skip
+    taken = intake([Path(name)], roster, manifest)
+    scores = {one.student.id: {"q1": number_in(one.notebook)} for one in taken.submissions}
+    for one in taken.submissions:
+        place = Path("grading/cnn/results") / one.student.id
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "executed.ipynb").write_bytes(one.notebook)
+    lean = [msgspec.structs.replace(one, notebook=b"", files={}) for one in taken.submissions]
+    taken = msgspec.structs.replace(taken, submissions=lean)
+    keep(Path("grading/cnn"), manifest, taken, scores)
+    return taken
+
+
+def test_the_whole_path_by_files(run: Run, canvas: Canvas) -> None:
+    course = canvas.courses[1]
+    column = course.assignments[0]
+    for number, name in enumerate(CLASS):
+        canvas.enroll(course, canvas.add_user(2000 + number, name))
+    canvas.enroll(course, canvas.add_user(7777, "Test, Student"))
+    newest: dict[int, float] = {}
+
+    def hand_in(user: int, points: float) -> None:
+        cell = {"cell_type": "raw", "id": "a", "metadata": {}, "source": f"{points}"}
+        data = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        canvas.hand_in(course, column, canvas.users[user], {"hw.ipynb": json.dumps(data).encode()})
+        newest[user] = points
+
+    users = range(2000, 2000 + len(CLASS))
+    for user in users:
+        hand_in(user, (user - 1999) / 2)
+    refused = {2012}  # begins as an anonymous one does, and is listed
+    assert {int(one.student.id) for one in graded(canvas).submissions} == set(users) - refused
+    shutil.rmtree("grading/project")
+    first = run(*ALL)
+    assert first.exit_code == 0, first.stderr
+    imported(canvas, Path("out/cnn.csv"))
+    canvas.grade_by_hand(course, column, canvas.users[2001], 9.25)
+    for user in (2001, 2004, 2007):
+        hand_in(user, 10)
+    graded(canvas)
+    second = run(*ALL)
+    assert "left out: was changed in Canvas from 1 to 9.25" in second.output
+    scores = imported(canvas, Path("out/cnn.csv"))
+    people = {2001: 9.25}
+    assert scores == {(11, user): people.get(user, points) for user, points in newest.items()
+                      if user not in refused}  # fmt: skip
+    sent = run("feedback", "--results", "grading/cnn", "--out", "feedback.zip")
+    assert sent.exit_code == 0 and "x_7" in sent.output
+    assert canvas.reupload(course, column, Path("feedback.zip").read_bytes()) == []
+    seen = {user: [number_in(file.content) for comment in one.comments
+                   for file in comment.attachments]
+            for (which, user), one in course.submissions.items() if which == 11}  # fmt: skip
+    unreached = refused | {2002, 2003}  # who have a number in front of their ids
+    assert {user: found for user, found in seen.items() if found} == {
+        user: [points] for user, points in newest.items() if user not in unreached
+    }
