@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 FINDINGS, INFRASTRUCTURE = 1, 3
 _RESULTS = click.option(
     "--results", "folder", type=FOLDER, default=Path("grading"), show_default=True,
-    help="Folder that `autograder grade --out` wrote.",
+    help="Folder that `autograder grade --out` wrote, or the one above it if it is called NAME.",
 )  # fmt: skip
 _JOURNAL = click.option(
     "--journal", "journal_file", type=FILE, default=Path("canvas/journal.sqlite"),
@@ -94,12 +93,11 @@ def push(ctx: click.Context, name: str, folder: Path, question: str | None, jour
         for note in filter(None, [rubric.remark(plan.now.column, questions), _seen(plan)]):
             click.echo(f"note: {note}")
         _show(plan)
-        if dry_run or not plan.sending:
+        if dry_run:
             ctx.exit(FINDINGS if any(row.stuck for row in plan.rows) else 0)
-        if not yes:
-            click.confirm(
-                f"Send this of {len(plan.sending)} students to {place.origin}?", abort=True
-            )
+        if plan.sending and not yes:
+            question = f"Send this of {len(plan.sending)} students to {place.origin}?"
+            click.confirm(question, abort=True)
         ctx.exit(_say_sent(_send(one, plan, name)))
 
 
@@ -114,11 +112,13 @@ def post(name: str, question: str | None, journal_file: Path, yes: bool, project
     from autograder.canvas.past import unconfirmed
     from autograder.canvas.post import look
     from autograder.canvas.post import post as show
+    from autograder.text import one_line
 
     place = _place(project)
     number = _assignment(place.course, name, question)
     with _client(place.origin) as client, _journal(journal_file, place) as journal:
         before = look(client, place.number, number)
+        title = one_line(before.title)
         unknown = len({one.user for one in unconfirmed(journal, number)})
         if unknown:
             click.echo(
@@ -126,10 +126,10 @@ def post(name: str, question: str | None, journal_file: Path, yes: bool, project
                 "canvas push` first."
             )
         if not before.hidden:
-            click.echo(f"{before.title}: {len(before.seen)} students see theirs; nobody waits.")
+            click.echo(f"{title}: {len(before.seen)} students see theirs; nobody waits.")
             return
         click.echo(
-            f"{before.title}: {len(before.hidden)} students will see their grade, "
+            f"{title}: {len(before.hidden)} students will see their grade, "
             f"{before.commented} of them with comments; {len(before.seen)} see theirs already."
         )
         if not yes:
@@ -143,10 +143,7 @@ def post(name: str, question: str | None, journal_file: Path, yes: bool, project
 @_JOURNAL
 @PROJECT
 def status(folder: Path, journal_file: Path, project: Path) -> None:
-    """Say where the grades of each assignment stand; reads only.
-
-    Results are looked for in RESULTS/NAME (RESULTS/NAME-QUESTION of a milestone), or in RESULTS.
-    """
+    """Say where the grades of each assignment stand; reads only."""
     from autograder.canvas import lateness
     from autograder.terminal import console, status_table
 
@@ -182,13 +179,11 @@ def _here(folder: Path, course: Course, name: str, question: str | None) -> list
     """What is graded here, if anything is."""
     from autograder.errors import CourseError, StoreError
 
-    for place in (folder / f"{name}-{question}" if question else folder / name, folder):
-        try:
-            graded, grades = _graded(place, course, name, question, settle=False)
-        except (CourseError, StoreError):
-            continue
-        return _wanted(graded, grades, "none", comment=False)
-    return []
+    try:
+        graded, grades = _graded(folder, course, name, question, settle=False)
+    except (CourseError, StoreError):
+        return []
+    return _wanted(graded, grades, "none", comment=False)
 
 
 def _place(project: Path) -> _Place:
@@ -197,16 +192,11 @@ def _place(project: Path) -> _Place:
     Raises:
         CourseError: if the course file does not say.
     """
-    from autograder.course import FILE, read
-    from autograder.errors import CourseError
+    from autograder.course import origin, read
 
     course = read(project)
-    if course.canvas is None:
-        raise CourseError(
-            f"{FILE} does not say where the course is in Canvas; add [canvas] with address and "
-            "course."
-        )
-    return _Place(course, course.canvas.address.rstrip("/").lower(), course.canvas.course)
+    address = course.place.address
+    return _Place(course, origin(address) or address, course.place.course)
 
 
 def _assignment(
@@ -238,7 +228,7 @@ def _assignment(
 def _graded(
     folder: Path, course: Course, name: str, question: str | None, *, settle: bool
 ) -> tuple[Graded, list[Grade]]:
-    """Results and what counts of them.
+    """Results, in a folder of their own or in ``folder``, and what counts of them.
 
     Raises:
         CourseError: if they are of another assignment.
@@ -247,6 +237,8 @@ def _graded(
     from autograder.session import load
 
     course.named(name)
+    own = folder / (f"{name}-{question}" if question else name)
+    folder = own if (own / "manifest.json").is_file() else folder
     graded = load(folder)
     if graded.manifest.name != name:
         raise CourseError(f"{folder} holds results of {graded.manifest.name}, not of {name}.")
@@ -284,22 +276,9 @@ def _by(course: Course) -> Deducts | None:
 
 def _client(origin: str) -> Client:
     from autograder.canvas.client import Client
+    from autograder.canvas.credentials import token
 
-    return Client(origin, _token(origin))
-
-
-def _token(origin: str) -> str:
-    """The access token.
-
-    Raises:
-        CanvasError: if there is none.
-    """
-    from autograder.errors import CanvasError
-
-    token = os.environ.get("CANVAS_TOKEN", "")
-    if not token:
-        raise CanvasError(f"There is no access token for {origin}; set CANVAS_TOKEN.")
-    return token
+    return Client(origin, token(origin))
 
 
 def _journal(path: Path, place: _Place) -> Journal:
@@ -317,27 +296,33 @@ def _seen(plan: Plan) -> str:
 def _show(plan: Plan) -> None:
     from autograder.canvas.compare import counts
     from autograder.terminal import console, push_table
+    from autograder.text import one_line
 
     shown = [row for row in plan.rows if row.sends or row.stuck]
     if shown:
         console().print(push_table(plan.now.column.title, shown))
-    click.echo(f"{plan.now.column.title}: {counts(plan.rows)}.")
+    click.echo(f"{one_line(plan.now.column.title)}: {counts(plan.rows)}.")
 
 
 def _send(one: Push, plan: Plan, name: str) -> Sent:
     from autograder.terminal import RunBar
 
+    if not plan.sending:
+        return one.send(plan)  # writes down what was read back
     with RunBar(name) as bar:
         return one.send(plan, bar.show)
 
 
 def _say_sent(sent: Sent) -> int:
     """Say what was done, and which exit status it is."""
-    click.echo(f"Sent and read back: {len(sent.confirmed)} students.")
+    from autograder.text import one_line
+
+    if sent.confirmed or sent.refused:
+        click.echo(f"Sent and read back: {len(sent.confirmed)} students.")
     for row in sent.stuck:
-        click.echo(f"  {row.user}: {row.fate.value}: {row.why}", err=True)
+        click.echo(f"  {row.user}: {row.fate.value}: {one_line(row.why, 400)}", err=True)
     for user, reason in sent.refused.items():
-        click.echo(f"  {user}: Canvas did not take it: {reason}", err=True)
+        click.echo(f"  {user}: Canvas did not take it: {one_line(reason, 400)}", err=True)
     if sent.refused:
         return INFRASTRUCTURE
     return FINDINGS if sent.stuck else 0

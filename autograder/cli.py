@@ -18,6 +18,7 @@ from autograder.options import FOLDER as _FOLDER
 from autograder.options import PROJECT as _PROJECT
 from autograder.options import RESULTS, listed
 from autograder.project.commands import project as project_commands
+from autograder.pullcommands import login, logout, pull
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from autograder.session import Graded, Session
 
 FINDINGS, USAGE, INFRASTRUCTURE = 1, 2, 3
-TOKEN = "CANVAS_TOKEN"  # noqa: S105 - a name
-"""Environment variable with the access token of Canvas."""
 _TRY_OUT_REMARK = (
     "autograder: no course secret is set, so hidden data are drawn from the published try-out "
     "value; set AUTOGRADER_SECRET for real grades."
@@ -55,8 +54,13 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="healthcare-autograder", prog_name="autograder")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Build homework notebooks, grade submissions in sealed rooms, export grades to Canvas."""
+    from autograder.secret import TOKEN
+
+    if ctx.invoked_subcommand != "canvas":
+        os.environ.pop(TOKEN, None)  # no room is to come from a process that knows it
 
 
 main.add_command(project_commands)
@@ -230,7 +234,6 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
     from autograder.session import prepared
     from autograder.teams import read as read_teams
 
-    os.environ.pop(TOKEN, None)  # no room is to come from a process that knows it
     graded = Bundle(bundle)
     if graded.manifest.ungraded:
         raise BundleError(_lab(graded.manifest.name))
@@ -516,6 +519,8 @@ main.add_command(course)
 main.add_command(release)
 main.add_command(export)
 export.add_command(final)
+for _command in (pull, login, logout):
+    canvas_commands.add_command(_command)
 
 if __name__ == "__main__":
     main()

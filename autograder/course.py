@@ -50,6 +50,7 @@ __all__ = [
     "digits",
     "found",
     "moment",
+    "origin",
     "parse",
     "read",
 ]
@@ -57,9 +58,7 @@ __all__ = [
 FILE = "course.toml"
 """Name of the course file, at the top of the project."""
 
-_ORIGIN = re.compile(
-    r"(?:https://[^\s/?#@]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?)/?", re.ASCII
-)
+_ORIGIN = re.compile(r"(https://[^\s/?#@]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?)/?", re.ASCII)
 _GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git|/)?", re.ASCII)
 
 Zoned = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -180,6 +179,20 @@ class Course(_Table, frozen=True, kw_only=True):
         match = _GITHUB.fullmatch(self.repository)
         return (match[1], match[2]) if match else None
 
+    @property
+    def place(self) -> Canvas:
+        """Where it is in Canvas.
+
+        Raises:
+            CourseError: if the course file does not say.
+        """
+        if self.canvas is None:
+            raise CourseError(
+                f"{FILE} does not say where the course is in Canvas; add [canvas] with address and "
+                "course."
+            )
+        return self.canvas
+
     def named(self, name: str) -> Assignment:
         """The assignment of this name.
 
@@ -244,6 +257,12 @@ def parse(text: str) -> Course:
     return course
 
 
+def origin(address: str) -> str | None:
+    """The origin of an address of Canvas; ``None`` if it is none, or not encrypted."""
+    found = _ORIGIN.fullmatch(address)
+    return found[1].lower() if found else None
+
+
 def moment(when: datetime) -> str:
     """A moment for people: ``Sun 14 Feb 2027, 23:59 (UTC+01:00)``."""
     return f"{when:%a %d %b %Y, %H:%M} ({when.tzname() or 'UTC'})"
@@ -279,7 +298,7 @@ def _check(course: Course) -> None:
         raise _error("repository", f"{course.repository!r} is no https:// address.")
     if not re.fullmatch(r"[\w./-]+", course.branch, re.ASCII):
         raise _error("branch", f"{course.branch!r} is no name of a branch.")
-    if course.canvas is not None and not _ORIGIN.fullmatch(course.canvas.address):
+    if course.canvas is not None and origin(course.canvas.address) is None:
         raise _error(
             "canvas.address",
             f"{course.canvas.address!r} is no address such as https://canvas.example.edu.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -54,6 +54,15 @@ class Database(ABC):
     @abstractmethod
     def _errors(self) -> AbstractContextManager[None]:
         """Say what fails in a sentence."""
+
+    def _create(self, statements: Iterable[str], application: int, version: int) -> None:
+        with self._transaction():
+            if self._database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                return  # another process was faster
+            for statement in statements:
+                self._database.execute(statement)
+            self._database.execute(f"PRAGMA application_id = {application}")
+            self._database.execute(f"PRAGMA user_version = {version}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

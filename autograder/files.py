@@ -34,6 +34,17 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and those it is in, that only their owner may enter.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(0o700, exist_ok=True)
+
+
 class TemporaryFolder:
     """A folder that goes when it is closed, or else when the next one is made.
 

@@ -48,6 +48,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     """Canvas' submission type, such as ``online_upload`` or ``online_text_entry``."""
     files: list[File] = []
+    lost: list[str] = []
+    """Names of further files that Canvas lists and did not give."""
 
 
 class Pull(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,9 @@ TRY_OUT = "try-out"
 FILE = "course_secret"
 """Name of the file, beside ``otter_config.json``, that may hold it. Git ignores it."""
 
+TOKEN = "CANVAS_TOKEN"  # noqa: S105 - a name
+"""Environment variable with the access token of Canvas."""
+
 
 class Secret(NamedTuple):
     """A secret and where it came from."""

@@ -197,7 +197,7 @@ class Store(Database):
         self._database.execute("PRAGMA foreign_keys = ON")
         held = {sql for (sql,) in self._database.execute("SELECT sql FROM sqlite_master")}
         if not held and not version and not application:
-            self._create()
+            self._create(_statements(), APPLICATION, VERSION)
         elif held >= set(_statements()) and (application, version) != (APPLICATION, VERSION):
             raise sqlite3.DatabaseError("its first page was changed")
         elif application != APPLICATION:
@@ -212,15 +212,6 @@ class Store(Database):
                 f"{self.path} was written by another version of the autograder (tables {version}, "
                 f"not {VERSION}); name another file, and grading fills it again."
             )
-
-    def _create(self) -> None:
-        with self._transaction():
-            if self._database.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-                return  # another process was faster
-            for statement in _statements():
-                self._database.execute(statement)
-            self._database.execute(f"PRAGMA application_id = {APPLICATION}")
-            self._database.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

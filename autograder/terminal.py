@@ -165,7 +165,7 @@ def push_table(title: str, rows: Iterable[Row]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(one_line(title)), title_justify="left")
     for name in ("student", "from", "to", "", "sum", "why"):
         table.add_column(name, justify="right" if name in {"from", "to"} else "left")
     for row in rows:

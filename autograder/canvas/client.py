@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from autograder.canvas import answers
 from autograder.errors import CanvasError, OutcomeUnknown
 
 PER_PAGE = 100
@@ -35,7 +37,6 @@ TRIES = len(PAUSES) + 1
 LOW = 100.0
 """Allowance left below which each request waits a second first."""
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_CHUNK = 1 << 16
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _PASSING = {500, 502, 503, 504}
 
@@ -104,7 +105,7 @@ class Client:
             address, asked = answer.links.get("next", {}).get("url", ""), {}
             if address and (address in visited or _origin(address) != self.origin):
                 raise CanvasError(
-                    f"Canvas led from a page of {path} to {_place(address)}, which is "
+                    f"Canvas led from a page of {path} to {answers.place(address)}, which is "
                     f"{'a page before' if address in visited else 'not ' + self.origin}; try again "
                     "later."
                 )
@@ -140,7 +141,7 @@ class Client:
             error for part in data.values() for error in (part or {}).get("errors") or []
         ]
         if errors:
-            raise CanvasError(f"Canvas did not do what was asked: {_said(errors)}.")
+            raise CanvasError(f"Canvas did not do what was asked: {answers.said(errors)}.")
         return dict(data)
 
     def upload(self, started: Mapping[str, Any], name: str, content: bytes, kind: str) -> Any:
@@ -190,38 +191,46 @@ class Client:
         """
         part = target.with_name(f"{target.name}.part")
         what = f"the file {target.name}"
-        self._patiently(what, lambda: self._fetch(address, part, size, what) or None)
+        self._patiently(what, lambda: self._fetch(address, part, size, what))
         part.replace(target)
 
-    def _fetch(self, address: str, part: Path, size: int, what: str) -> bool:
-        there = part.stat().st_size if part.is_file() else 0
+    def _fetch(self, address: str, part: Path, size: int, what: str) -> int:
+        there, kind = part.stat().st_size if part.is_file() else 0, ""
         there = there if there < size else 0
         for _ in range(5):
-            headers = {"Range": f"bytes={there}-"} if there else {}
-            headers |= self._credentials(address)
+            headers = self._credentials(address) | {"Accept-Encoding": "identity"}
+            headers |= {"Range": f"bytes={there}-"} if there else {}
             with self._http.stream("GET", address, headers=headers) as answer:
                 if answer.is_redirect:
                     address = str(answer.next_request.url) if answer.next_request else ""
                     continue
                 if answer.status_code not in (200, 206):
                     answer.read()
-                    if answer.status_code not in _PASSING:
+                    if answer.status_code not in _PASSING and not answers.is_throttled(answer):
                         self._refuse(answer, what)
-                    return False
-                with part.open("ab" if answer.status_code == 206 else "wb") as file:
-                    for chunk in answer.iter_raw(_CHUNK):
+                    raise answers.Unreadable(
+                        f"Canvas failed to give {what} (status {answer.status_code})",
+                        answer.status_code,
+                    )
+                kind = answer.headers.get("content-type", "")
+                mode = "ab" if answer.status_code == 206 else "wb"
+                with open(part, mode, buffering=0, opener=_private) as file:
+                    for chunk in answer.iter_raw():
                         file.write(chunk)
                         if file.tell() > size:
                             break
             break
+        else:
+            raise CanvasError(f"Canvas led from place to place for {what}.", 302)
         found = part.stat().st_size
         if found != size:
             part.unlink()
+            page = ", and it is a web page, such as asks for a login" if "text/html" in kind else ""
             raise CanvasError(
-                f"Canvas says that {what} has {size} bytes, but {found} arrived; fetch it again, "
-                "and see in Canvas whether the file opens."
-            )
-        return True
+                f"Canvas says that {what} has {size} bytes, but {found} arrived{page}; fetch it "
+                "again, and see in Canvas whether the file opens.", 200,
+            )  # fmt: skip
+        return found
 
     def close(self) -> None:
         """Let go of connections."""
@@ -243,7 +252,7 @@ class Client:
         if "://" not in path:
             return f"{self.origin}/api/v1/{path.lstrip('/')}"
         if _origin(path) != self.origin:
-            raise CanvasError(f"Canvas led to {_place(path)}, which is not {self.origin}.")
+            raise CanvasError(f"Canvas led to {answers.place(path)}, which is not {self.origin}.")
         return path
 
     def _credentials(self, address: str) -> dict[str, str]:
@@ -251,35 +260,35 @@ class Client:
         return {"Authorization": f"Bearer {self._token}"} if own else {}
 
     def _read(self, address: str, params: Mapping[str, Any]) -> tuple[Any, httpx.Response]:
-        what = _place(address)
+        what = answers.place(address)
 
         def attempt() -> tuple[Any, httpx.Response] | None:
-            answer = self._send("GET", address, params=_query(params) or None)
-            if answer.status_code in _PASSING or _is_throttled(answer):
+            answer = self._send("GET", address, params=answers.query(params) or None)
+            if answer.status_code in _PASSING or answers.is_throttled(answer):
                 return None
             self._refuse(answer, what)
-            return _data(answer, what), answer
+            return answers.data(answer, what), answer
 
         return self._patiently(what, attempt)
 
     def _write(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         address = self._address(path)
-        what = _place(address)
+        what = answers.place(address)
 
         def attempt() -> tuple[Any] | None:
             try:
                 answer = self._send(method, address, json=dict(body))
-                if _is_throttled(answer):
+                if answers.is_throttled(answer):
                     return None
                 if answer.status_code < 500:
                     self._refuse(answer, what)
-                    return (_data(answer, what),)
+                    return (answers.data(answer, what),)
                 how = f"status {answer.status_code}"
             except _NOT_SENT:
                 return None
             except httpx.TransportError as error:
                 how = type(error).__name__
-            except _Unreadable:
+            except answers.Unreadable:
                 how = "an answer that cannot be read"
             raise OutcomeUnknown(
                 f"Canvas may or may not have done what was sent to {what} ({how})."
@@ -293,9 +302,9 @@ class Client:
         for pause in (*PAUSES, None):
             try:
                 found = attempt()
-            except (httpx.TransportError, _Unreadable) as error:
+            except (httpx.TransportError, answers.Unreadable) as error:
                 log.info("%s failed: %s", what, type(error).__name__)
-                problem = error if isinstance(error, _Unreadable) else None
+                problem = error if isinstance(error, answers.Unreadable) else None
             else:
                 if found is not None:
                     return found
@@ -312,7 +321,7 @@ class Client:
         started = time.monotonic()
         answer = self._http.request(method, address, headers=self._credentials(address), **more)
         seconds = time.monotonic() - started
-        log.info("%s %s %s %.2f s", method, _place(address), answer.status_code, seconds)
+        log.info("%s %s %s %.2f s", method, answers.place(address), answer.status_code, seconds)
         left = answer.headers.get("x-rate-limit-remaining", "")
         self._remaining = float(left) if left.replace(".", "", 1).isdigit() else float("inf")
         return answer
@@ -326,7 +335,7 @@ class Client:
         status = answer.status_code
         if status < 400 and not answer.is_redirect:
             return
-        said = _errors(answer)
+        said = answers.errors(answer)
         if status == 401 and "www-authenticate" in answer.headers:
             problem = f"Canvas does not accept the access token ({said}); make a new one in Canvas."
         elif status in (401, 403):
@@ -342,59 +351,10 @@ class Client:
         raise CanvasError(problem, status)
 
 
-class _Unreadable(CanvasError):
-    """An answer that is not what it says to be; another try may get a whole one."""
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _origin(address: str) -> str:
     parts = urlsplit(address if "://" in address else f"https://{address}")
     return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-def _place(address: str) -> str:
-    """An address as messages and logs may show it: without host, query and page marks."""
-    return urlsplit(address).path.removeprefix("/api/v1/")
-
-
-def _query(params: Mapping[str, Any]) -> list[tuple[str, str]]:
-    pairs = []
-    for name, value in params.items():
-        if isinstance(value, list | tuple):
-            pairs += [(f"{name}[]", str(one)) for one in value]
-        else:
-            pairs.append((name, str(value)))
-    return pairs
-
-
-def _is_throttled(answer: httpx.Response) -> bool:
-    left = answer.headers.get("x-rate-limit-remaining", "")
-    spent = "rate limit exceeded" in answer.text.lower() or left in ("0", "0.0")
-    return answer.status_code == 429 or (answer.status_code == 403 and spent)
-
-
-def _data(answer: httpx.Response, what: str) -> Any:
-    try:
-        return answer.json()
-    except ValueError:
-        raise _Unreadable(
-            f"Canvas answered {what} with a page and no data; check the address of Canvas.",
-            answer.status_code,
-        ) from None
-
-
-def _errors(answer: httpx.Response) -> str:
-    try:
-        body = answer.json()
-    except ValueError:
-        return ""
-    if not isinstance(body, dict):
-        return ""
-    return _said(body.get("errors") or body.get("error") or body.get("message") or "")
-
-
-def _said(errors: Any) -> str:
-    if isinstance(errors, list):
-        return "; ".join(filter(None, map(_said, errors)))
-    if isinstance(errors, dict):
-        return _said(errors.get("message") or list(errors.values()))
-    return str(errors).strip().rstrip(".")[:300]

@@ -216,8 +216,12 @@ class Journal(Database):
         self._database.execute("PRAGMA synchronous = FULL")
         (application,) = self._database.execute("PRAGMA application_id").fetchone()
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if not (application or version or self._tables()):
-            self._create()
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not (application or version or tables):
+            os.chmod(self.path, 0o600)
+            origin = self.origin.replace("'", "''")
+            whose = f"INSERT INTO course VALUES ('{origin}', {self.course})"  # noqa: S608
+            self._create([*SCHEMA, whose], APPLICATION, VERSION)
         elif (application, version) != (APPLICATION, VERSION):
             raise StoreError(
                 f"{self.path} is no journal of this version of the autograder; name another file, "
@@ -229,21 +233,6 @@ class Journal(Database):
                 f"{self.path} is the journal of course {found[1]} on {found[0]}, not of course "
                 f"{self.course} on {self.origin}; name another file."
             )
-
-    def _tables(self) -> int:
-        (found,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        return int(found)
-
-    def _create(self) -> None:
-        os.chmod(self.path, 0o600)
-        with self._transaction():
-            if self._tables():
-                return  # another process was faster
-            for statement in SCHEMA:
-                self._database.execute(statement)
-            self._database.execute("INSERT INTO course VALUES (?, ?)", (self.origin, self.course))
-            self._database.execute(f"PRAGMA application_id = {APPLICATION}")
-            self._database.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

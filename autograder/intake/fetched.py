@@ -90,8 +90,16 @@ def _submission(
         late=attempt.late,
         team=party.name,
         members=party.members if party.name else [],
-        problem=f"You handed in no file; hand in {manifest.notebook}." if bare else taken.problem,
+        problem=_lack(attempt, bare, manifest) or taken.problem,
     ), unused
+
+
+def _lack(attempt: Attempt, bare: bool, manifest: Manifest) -> str:
+    """Why an attempt cannot be graded as it was fetched; empty if it can."""
+    if attempt.lost:
+        names = ", ".join(one_line(name, 80) for name in attempt.lost)
+        return f"Canvas did not give out {names}; ask your instructor, or hand in again."
+    return f"You handed in no file; hand in {manifest.notebook}." if bare else ""
 
 
 def _pieces(folder: Path, attempt: Attempt, file: File) -> Iterator[Piece]:

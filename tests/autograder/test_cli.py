@@ -351,6 +351,15 @@ def test_grading_forgets_the_token_of_canvas_before_any_room_is_warmed(
     assert "canary of the token" not in seen[0].values()
 
 
+@pytest.mark.parametrize("command", ["verify", "doctor", "project", "demo", "check", "course"])
+def test_no_command_but_those_of_canvas_keeps_the_token(
+    run: Run, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANVAS_TOKEN", "canary of the token")
+    run(command, "--help")
+    assert "CANVAS_TOKEN" not in os.environ
+
+
 def test_the_whole_command_works_with_rooms_of_its_own(
     folder: Path, course: Any, read_notebook: Any
 ) -> None:

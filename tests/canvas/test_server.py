@@ -208,6 +208,20 @@ def test_files_lie_elsewhere_and_the_token_must_not_go_there(
     assert http.get(address).status_code == 404
 
 
+def test_a_part_of_a_file_can_be_had(http: httpx.Client, canvas: Canvas, course: Course) -> None:
+    one = canvas.hand_in(course, course.assignments[0], canvas.users[101], {"hw.ipynb": b"abcdef"})
+    place = http.get(f"/files/{one.attempts[0].attachments[0].id}/download").headers["location"]
+    rest = httpx.get(place, headers={"Range": "bytes=4-"})
+    assert (rest.status_code, rest.content) == (206, b"ef")
+
+
+def test_rights_are_those_of_whoever_asks(http: httpx.Client, canvas: Canvas) -> None:
+    canvas.sis_rights = False
+    asked = {"permissions[]": ["manage_grades", "read_sis"]}
+    found = http.get("/api/v1/courses/1/permissions", params=asked).json()
+    assert found == {"manage_grades": True, "read_sis": False}
+
+
 def test_a_file_is_attached_in_three_steps(
     http: httpx.Client, canvas: Canvas, course: Course
 ) -> None:

@@ -186,6 +186,28 @@ def test_a_broken_download_goes_on(
     file = client.get(ONE)["attachments"][0]
     client.download(file["url"], tmp_path / "hw.ipynb", 8)
     assert (tmp_path / "hw.ipynb").read_bytes() == b"abcdefgh"
+    assert ((tmp_path / "hw.ipynb").stat().st_mode & 0o777) == 0o600
+    assert (206 in {status for _, _, status in canvas.log}) == (kind == "truncate")
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_download_that_is_throttled_is_asked_for_again(
+    client: Client, canvas: Canvas, course: Course, tmp_path: Path, status: int
+) -> None:
+    canvas.hand_in(course, course.assignments[0], canvas.users[101], {"hw.ipynb": b"abc"})
+    canvas.faults.answers.append(throttled("GET", "/files/", status))
+    client.download(client.get(ONE)["attachments"][0]["url"], tmp_path / "hw.ipynb", 3)
+    assert (tmp_path / "hw.ipynb").read_bytes() == b"abc"
+
+
+def test_a_download_that_goes_round_in_circles_ends(
+    client: Client, canvas: Canvas, course: Course, tmp_path: Path
+) -> None:
+    canvas.hand_in(course, course.assignments[0], canvas.users[101], {"hw.ipynb": b"abc"})
+    url = client.get(ONE)["attachments"][0]["url"]
+    canvas.faults.add("GET", "/files/", times=0, status=302, headers={"Location": url})
+    with pytest.raises(CanvasError, match="from place to place"):
+        client.download(url, tmp_path / "hw.ipynb", 3)
 
 
 def test_what_is_not_of_the_right_size_is_not_kept(
@@ -194,7 +216,7 @@ def test_what_is_not_of_the_right_size_is_not_kept(
     canvas.hand_in(course, course.assignments[0], canvas.users[101], {"hw.ipynb": b"abc"})
     page = {"status": 200, "body": "<html>Log in</html>", "content_type": "text/html"}
     canvas.faults.add("GET", "/storage/", **page)
-    with pytest.raises(CanvasError, match="has 3 bytes"):
+    with pytest.raises(CanvasError, match="has 3 bytes, but 19 arrived, and it is a web page"):
         client.download(client.get(ONE)["attachments"][0]["url"], tmp_path / "hw.ipynb", 3)
     assert list(tmp_path.iterdir()) == []
 

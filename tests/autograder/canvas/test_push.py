@@ -15,7 +15,7 @@ from fakecanvas.model import Course, Criterion, Group, LatePolicy, Submission
 from fakecanvas.scenario import DUE, TOKEN
 from pusher import wanted
 
-from autograder.canvas import lateness, push
+from autograder.canvas import lateness, past, push
 from autograder.canvas.client import Client
 from autograder.canvas.compare import Fate, Wanted
 from autograder.canvas.journal import FILE, Journal, State
@@ -386,6 +386,36 @@ def test_a_job_that_does_not_end_is_waited_for_and_then_looked_for(
     assert [one.writes for one in course.submissions.values()] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("when", ["before the answer", "after the answer"])
+def test_what_was_sent_and_never_read_back_is_still_known_for_ours(
+    pushed: Pusher, canvas: Canvas, course: Course, journal: Journal, when: str
+) -> None:
+    if when == "before the answer":
+        canvas.faults.answers.append(bad_gateway("POST", BULK))
+    canvas.faults.answers.append(bad_gateway("GET", "students/submissions", nth=2, times=0))
+    with pytest.raises(CanvasError, match="did not answer"):
+        pushed(*everybody(8, 9, 10))
+    canvas.faults.answers.clear()
+    canvas.settle()
+    assert scores(course) == {101: 8, 102: 9, 103: 10}
+    assert pushed(*everybody(7, 9, 10)).confirmed == {"101", "102", "103"}
+    assert scores(course) == {101: 7, 102: 9, 103: 10}
+    assert past.unconfirmed(journal, 11) == []
+
+
+def test_what_is_found_there_is_written_down_although_nothing_is_sent(
+    pushed: Pusher, canvas: Canvas, journal: Journal
+) -> None:
+    canvas.faults.answers.append(bad_gateway("GET", "students/submissions", nth=3, times=0))
+    with pytest.raises(CanvasError, match="did not answer"):
+        pushed(*everybody(8, 9, 10))
+    canvas.faults.answers.clear()
+    canvas.log.clear()
+    assert len(past.unconfirmed(journal, 11)) == 3
+    pushed(*everybody(8, 9, 10))
+    assert past.unconfirmed(journal, 11) == [] and writes(canvas) == []
+
+
 def test_a_token_that_ends_in_the_middle_ends_the_push_and_the_next_goes_on(
     pushed: Pusher, canvas: Canvas, course: Course
 ) -> None:
@@ -513,6 +543,17 @@ def test_there_is_one_comment_with_one_file_whatever_fails(
     canvas.faults.answers.append(fault)
     assert pushed(wanted(101, 8, file=page)).confirmed == {"101"}
     assert contents(there(course, 101)) == [[b"<p>second"]]
+
+
+def test_an_old_comment_that_canvas_keeps_is_joined_by_no_other(
+    pushed: Pusher, canvas: Canvas, course: Course, page: Path
+) -> None:
+    pushed(wanted(101, 8, file=page))
+    page.write_bytes(b"<p>second")
+    canvas.faults.add("DELETE", "comments/", times=0, status=403, body='{"message": "no"}')
+    sent = pushed(wanted(101, 8, file=page))
+    assert "does not allow" in sent.refused["101"]
+    assert contents(there(course, 101)) == [[b"<p>first"]]
 
 
 def test_an_upload_whose_signature_expired_is_begun_again(

@@ -152,6 +152,14 @@ def test_sending_the_same_again_asks_and_writes_nothing(run: Run, canvas: Canvas
     assert written(canvas) == []
 
 
+def test_results_are_found_in_a_folder_of_the_assignment(
+    run: Run, course: Course, tmp_path: Path
+) -> None:
+    results(tmp_path / "grading" / "cnns", {101: 6})
+    assert run("push", "cnns", "--yes").exit_code == 0
+    assert course.submissions[11, 101].entered_score == 6
+
+
 def test_a_regrade_of_an_interrupted_push_goes_on(
     run: Run, canvas: Canvas, course: Course, tmp_path: Path
 ) -> None:
@@ -202,7 +210,7 @@ def test_comments_and_files_may_be_left_out(run: Run, course: Course) -> None:
 @pytest.mark.parametrize(
     ("change", "arguments", "status", "says"),
     [
-        ({"CANVAS_TOKEN": ""}, ["push", "cnns"], 3, "no access token"),
+        ({"CANVAS_TOKEN": ""}, ["push", "cnns"], 3, "set CANVAS_TOKEN"),
         ({"CANVAS_TOKEN": "stale"}, ["push", "cnns"], 3, "does not accept the access token"),
         ({}, ["push", "gnns"], 2, "holds results of cnns, not of gnns"),
         ({}, ["push", "none"], 2, "has no assignment 'none'"),
@@ -251,10 +259,12 @@ def test_posting_whose_answer_is_lost_is_read_back(run: Run, canvas: Canvas) -> 
 
 
 def test_posting_says_what_was_not_read_back(run: Run, canvas: Canvas) -> None:
-    canvas.faults.answers.append(bad_gateway("GET", "students/submissions", nth=2, times=0))
+    canvas.faults.answers.append(bad_gateway("GET", "students/submissions", nth=3, times=0))
     run("push", "cnns", "--yes")
     canvas.faults.answers.clear()
     assert "what was sent of 2 students was not read back" in run("post", "cnns").output
+    assert run("push", "cnns").exit_code == 0
+    assert "not read back" not in run("post", "cnns").output
 
 
 def test_changes_after_posting_are_said_to_be_seen_at_once(run: Run, tmp_path: Path) -> None:

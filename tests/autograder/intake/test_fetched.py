@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from autograder.bundle import Manifest
@@ -120,6 +121,15 @@ def test_names_of_files_and_folders_say_nothing_of_whose_they_are(canvas: Canvas
     assert found.submissions[0].notebook == nb("mine")
     (nobody,) = found.unmatched
     assert nobody.reason == "no student of the gradebook has the id 999"
+
+
+def test_an_attempt_of_which_a_file_could_not_be_fetched_is_not_graded_without_it(
+    canvas: Canvas,
+) -> None:
+    canvas.hand_in("101", 1, hw_ipynb=nb())
+    whole = canvas.attempts.pop()
+    canvas.attempts.append(msgspec.structs.replace(whole, lost=["cls.safetensors"]))
+    assert "did not give out cls.safetensors" in canvas.taken().submissions[0].problem
 
 
 def test_a_students_archive_is_opened_as_elsewhere(canvas: Canvas) -> None:

@@ -23,6 +23,7 @@ ROUTES = [
     ("GET", "/api/v1/users/self", "myself"),
     ("GET", "/api/v1/courses", "courses"),
     ("GET", COURSE, "course"),
+    ("GET", f"{COURSE}/permissions", "permissions"),
     ("GET", f"{COURSE}/users", "users"),
     ("GET", f"{COURSE}/search_users", "users"),
     ("GET", f"{COURSE}/sections", "sections"),
@@ -82,6 +83,14 @@ class Api:
 
     def _course(self, call: Call) -> Any:
         return self.views.course(call.course)
+
+    def _permissions(self, call: Call) -> Any:
+        kinds = {one.type for one in call.course.enrolled(call.me, students=False)}
+        allowed = {"read_roster"}
+        if kinds & {"TeacherEnrollment", "TaEnrollment"}:
+            allowed |= {"view_all_grades", "manage_grades"}
+        allowed |= {"read_sis"} if self.canvas.sis_rights else set()
+        return {str(one): str(one) in allowed for one in call.list("permissions")}
 
     def _users(self, call: Call) -> Any:
         course, kinds = call.course, {str(one).lower() for one in call.list("enrollment_type")}
@@ -286,4 +295,6 @@ class Api:
             raise Refused(403, "<Error><Code>AccessDenied</Code></Error>")
         if call.request.headers.get("Authorization"):
             raise Refused(400, "<Error><Code>InvalidArgument</Code></Error>")
-        return Response(file.content, content_type=file.content_type)
+        answer = Response(file.content, content_type=file.content_type)
+        size = len(file.content)
+        return answer.make_conditional(call.request, accept_ranges=True, complete_length=size)
