@@ -86,6 +86,8 @@ def canvas(gradebook: Path, assignment: str | None, every: bool, out: Path, dry_
         jobs = [_one(folders[0], only, assignment, book, out)]
     else:
         jobs = list(_all(course, folders, book, out))
+    if any(job.out.resolve() == gradebook.resolve() for job in jobs):
+        raise click.UsageError(f"{gradebook} is what Canvas exported; name another file to write.")
     plans = [(job, _plan(job, book, course, choices, journal)) for job in jobs]
     for job, plan in plans:
         _show(plan, book, job)
@@ -238,19 +240,26 @@ def _show(plan: Changes, book: Gradebook, job: _Job) -> None:
 
 
 def _write(plan: Changes, book: Gradebook, job: _Job) -> None:
-    """Write the file, and note before what is in it."""
+    """Write the file and the record of it: both or neither."""
     from datetime import UTC, datetime
 
     from autograder.canvas import exported
     from autograder.canvas.export import write
+    from autograder.errors import ExportError
 
     if not plan.changed:
-        job.out.unlink(missing_ok=True)  # an older one would undo what is newer in Canvas
+        if job.out.is_file():
+            job.out.unlink()  # it would undo what is newer in Canvas
+            click.echo(f"Removed: {job.out}, which is older.")
         return
     known = exported.read(job.folder)
     known[plan.column.id] = plan.noted(datetime.now(UTC))
-    exported.write(job.folder, known)
     write(book, plan, job.out)
+    try:
+        exported.write(job.folder, known)
+    except ExportError:
+        job.out.unlink()
+        raise
     click.echo(f"Written: {job.out}. Import it in Canvas: Grades → Import.")
 
 

@@ -175,6 +175,7 @@ def test_a_whole_course_goes_into_its_columns_a_file_for_each(run: Run, canvas: 
     }  # fmt: skip
     again = run(*ALL)
     assert again.output.count("there is nothing to import") == 3
+    assert "Removed: out/cnn.csv, which is older." in again.output
     assert not list(Path("out").iterdir())
 
 
@@ -227,6 +228,30 @@ def test_one_column_or_all_must_be_said(run: Run, arguments: tuple[str, ...]) ->
 
 
 ONE = ("canvas", "--assignment", "11", "--results", "grading/cnn", "--out", "cnn.csv")
+
+
+def test_the_gradebook_itself_is_never_written_or_removed(run: Run) -> None:
+    refused = run(*ONE[:-1], "./gradebook.csv")
+    assert refused.exit_code == 2 and "name another file" in refused.stderr
+    assert Path("gradebook.csv").is_file()
+
+
+def test_the_file_and_its_record_are_there_both_or_not_at_all(run: Run) -> None:
+    Path("out").write_text("")
+    refused = run(*ALL)
+    assert refused.exit_code == 2 and "cannot be written" in refused.stderr
+    assert not read_record(Path("grading/cnn"))
+    Path("out").unlink()
+    record = Path("grading/cnn/exported.json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("autograder.canvas.exported.write_atomically", full_disk)
+        assert "exported.json cannot be written" in run(*ALL).stderr
+    assert not record.exists() and not Path("out/cnn.csv").exists()
+    assert run(*ALL).exit_code == 0 and record.is_file()
+
+
+def full_disk(path: Path, data: bytes) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_persons_grade_stays_until_it_is_named(run: Run, canvas: Canvas) -> None:
