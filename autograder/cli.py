@@ -12,9 +12,11 @@ import click
 
 from autograder.canvascommands import canvas as canvas_commands
 from autograder.coursecommands import course, final, release
+from autograder.exportcommands import export
 from autograder.options import FILE as _FILE
 from autograder.options import FOLDER as _FOLDER
 from autograder.options import PROJECT as _PROJECT
+from autograder.options import RESULTS, listed
 from autograder.project.commands import project as project_commands
 from autograder.pullcommands import login, logout, pull
 
@@ -33,10 +35,6 @@ _TRY_OUT_REMARK = (
     "value; set AUTOGRADER_SECRET for real grades."
 )
 _EXISTING = click.Path(exists=True, path_type=Path)
-_RESULTS = click.option(
-    "--results", "folder", type=_FOLDER, default=Path("grading"), show_default=True,
-    help="Folder that `autograder grade --out` wrote.",
-)  # fmt: skip
 
 
 class _Group(click.Group):
@@ -241,7 +239,7 @@ def grade(ctx: click.Context, bundle: Path, submissions: tuple[Path, ...], roste
         raise BundleError(_lab(graded.manifest.name))
     students = read(roster).students
     if only:
-        graded = graded.with_manifest(graded.manifest.only(_questions(only)))
+        graded = graded.with_manifest(graded.manifest.only(listed(only)))
     settings = _settings(project, rooms, retrain, limits, graded, risk, ledger)
     check_ledger(graded.manifest, settings)
     groups = read_teams(teams, students) if teams else []
@@ -304,7 +302,7 @@ def check(ctx: click.Context, file: Path, name: str | None, milestone: str | Non
 
 
 @main.command()
-@_RESULTS
+@RESULTS
 @click.option(
     "--out", type=_FILE, help="The HTML file; report/index.html in the folder by default."
 )
@@ -318,32 +316,6 @@ def report(folder: Path, out: Path | None, project: Path) -> None:
     for remark in graded.rules(course).remarks:
         click.echo(f"note: {remark}", err=True)
     click.echo(_report(graded, graded.settle(course), out or folder / "report" / "index.html"))
-
-
-@main.group()
-def export() -> None:
-    """Hand grades on."""
-
-
-@export.command()
-@click.option("--gradebook", type=_FILE, required=True, help="Gradebook CSV as Canvas exports it.")
-@click.option("--assignment", required=True, metavar="TITLE (ID)", help="The column to fill.")
-@click.option("--out", type=_FILE, required=True, help="The CSV file for Canvas to import.")
-@click.option("--dry-run", is_flag=True, help="Print what would change and write nothing.")
-@click.option("--confirm-unsealed", is_flag=True,
-              help="Write grades that were given without isolation, too.")  # fmt: skip
-@click.option("--question", "only", metavar="QUESTIONS",
-              help="Of these questions alone, e.g. p1: a column for a milestone.")  # fmt: skip
-@_RESULTS
-def canvas(gradebook: Path, assignment: str, out: Path, dry_run: bool, confirm_unsealed: bool,
-           only: str | None, folder: Path) -> None:  # fmt: skip
-    """Fill your own exported gradebook with the grades, for Canvas to import."""
-    from autograder.session import load
-
-    graded = load(folder)
-    graded = graded.only(_questions(only)) if only else graded
-    _export(graded, gradebook, assignment, out, dry_run=dry_run,
-            confirm_unsealed=confirm_unsealed)  # fmt: skip
 
 
 @main.command()
@@ -422,10 +394,6 @@ def _settings(project: Path, rooms: int | None, retrain: str = "none", limits: S
         ledger=Ledger(ledger).data if ledger else b"",
         **chosen,
     )
-
-
-def _questions(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _share(text: str) -> float:
@@ -550,27 +518,9 @@ def _report(graded: Graded, grades: list[Grade], path: Path) -> Path:
                  grades=grades)  # fmt: skip
 
 
-def _export(graded: Graded, gradebook: Path, assignment: str, out: Path, *, dry_run: bool,
-            confirm_unsealed: bool) -> None:  # fmt: skip
-    from autograder.canvas.export import changes, write
-    from autograder.gradebook import read
-    from autograder.terminal import change_lines
-    from autograder.text import one_line
-
-    book = read(gradebook)
-    plan = changes(book, assignment, graded.verdicts, graded.manifest,
-                   confirm_unsealed=confirm_unsealed)  # fmt: skip
-    for line in change_lines(plan):
-        click.echo(line)
-    for warning in plan.warnings:
-        click.echo(f"  note: {one_line(warning, 4000)}", err=True)
-    if not dry_run:
-        write(book, plan, out)
-        click.echo(f"Written: {out}. Import it in Canvas: Grades → Import.")
-
-
 main.add_command(course)
 main.add_command(release)
+main.add_command(export)
 export.add_command(final)
 for _command in (pull, login, logout):
     canvas_commands.add_command(_command)

@@ -11,6 +11,7 @@ import csv
 import io
 import re
 from collections import Counter
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import msgspec
@@ -48,6 +49,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     """Canvas assignment id."""
     points: str = ""
     """The cell of the row of points possible, as it stands there."""
+    by_hand: bool = False
+    """Whether students see a grade only when it is posted by hand."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +79,8 @@ class Gradebook(msgspec.Struct, frozen=True, kw_only=True):
     """The row of points possible, if there is one."""
     rows: list[Row]
     """Every student's row in the file's order, the test student's too."""
+    posting: list[str] | None = None
+    """The row that says which assignments are posted by hand, if there is one."""
 
     @property
     def columns(self) -> list[Column]:
@@ -89,7 +94,10 @@ class Gradebook(msgspec.Struct, frozen=True, kw_only=True):
         if match is None or any(total in header for total in TOTALS):
             return None
         points = self.points[index] if self.points else ""
-        return Column(index=index, header=header, title=match[1], id=match[2], points=points)
+        by_hand = self.posting is not None and "manual" in self.posting[index].lower()
+        return Column(
+            index=index, header=header, title=match[1], id=match[2], points=points, by_hand=by_hand
+        )
 
     @property
     def students(self) -> list[Student]:
@@ -142,6 +150,7 @@ def parse(data: bytes, name: str = "gradebook.csv") -> Gradebook:
         header=header,
         identity=identity,
         points=next((_padded(c, len(header)) for c in table[1:] if _is_points(c)), None),
+        posting=next((_padded(c, len(header)) for c in table[1:] if _is_posting(c)), None),
         rows=[
             Row(line=line, cells=cells, student=_student(header[:identity], cells))
             for line, cells in students
@@ -169,6 +178,15 @@ def number(cell: str) -> float | None:
     try:
         return float(rewritten(text)) if NUMERIC.fullmatch(text) else None
     except ValueError:
+        return None
+
+
+def exact(cell: str) -> Decimal | None:
+    """Return the number in a gradebook's cell exactly, or ``None`` if it holds something else."""
+    text = cell.strip()
+    try:
+        return Decimal(rewritten(text)) if NUMERIC.fullmatch(text) else None
+    except InvalidOperation:
         return None
 
 
@@ -232,6 +250,10 @@ def _identity(header: list[str], name: str) -> int:
 
 def _is_points(cells: list[str]) -> bool:
     return "Points Possible" in cells[0]
+
+
+def _is_posting(cells: list[str]) -> bool:
+    return not _is_student(cells) and any("manual posting" in cell.lower() for cell in cells)
 
 
 def _is_student(cells: list[str]) -> bool:

@@ -91,6 +91,9 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     """The team's name, if it is the work of one."""
     members: list[Student] = []
     """Everybody it counts for, ``student`` first, if it is the work of a team."""
+    entry: str = ""
+    """The file that holds the notebook, exactly as Canvas named it in its archive; empty if it
+    was not in one."""
     numbers: dict[str, int] = {}
     """Canvas' numbers of this attempt by member, where it keeps one for each."""
 

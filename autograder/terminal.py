@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from autograder.bundle import Manifest
     from autograder.canvas.compare import Row
     from autograder.canvas.export import Changes
+    from autograder.canvas.feedback import Feedback
     from autograder.canvas.final import Component, Final
     from autograder.canvas.status import Status
     from autograder.model import Verdict
@@ -138,8 +139,24 @@ def change_lines(plan: Changes) -> Iterator[str]:
     for row in plan.rows:
         mark = "→" if row.changes else "="
         name, before = one_line(row.student.name), one_line(row.before, 20) or "no grade"
-        yield f"  {name:32} {before:>10} {mark} {row.after}"
+        after = f"{row.after} less Canvas' deduction" if row.deducted else row.after
+        sum_ = f"   {row.arithmetic}" if row.arithmetic else ""
+        yield f"  {name:32} {before:>10} {mark} {after}{sum_}"
     for left in plan.left_out:
+        yield f"  {one_line(left.name):32} left out: {one_line(left.reason, 4000)}"
+    ours = [left.student for left in plan.left_out if left.conflict]
+    if ours:
+        yield f"  To overwrite every grade that is not from here: --ours {','.join(ours)}"
+
+
+def feedback_lines(found: Feedback, again: bool) -> Iterator[str]:
+    """Who gets feedback, whose is as before, and who is left out and why."""
+    for file in found.files:
+        yield f"  {one_line(file.student.name):32} {one_line(file.entry)}"
+    for file in found.as_before:
+        done = "once more" if again else "not written again: it is as it was"
+        yield f"  {one_line(file.student.name):32} {done}"
+    for left in found.left_out:
         yield f"  {one_line(left.name):32} left out: {one_line(left.reason, 4000)}"
 
 

@@ -12,14 +12,15 @@ all did, so that dropping one never lowers a grade by giving other work more wei
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Collection, Iterator, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from math import floor
 from typing import NamedTuple
 
-from autograder.canvas.export import EXCUSED, UNASSIGNED, named_column
+from autograder.canvas.columns import named_column
+from autograder.canvas.damage import EXCUSED, UNASSIGNED
 from autograder.course import (
     FILE,
     Assignment,
@@ -32,7 +33,7 @@ from autograder.course import (
     digits,
 )
 from autograder.errors import ExportError, IntakeError
-from autograder.gradebook import NUMERIC, Column, Gradebook, Row, check_ids, rewritten
+from autograder.gradebook import Column, Gradebook, Row, check_ids, exact
 from autograder.policy import dropped
 from autograder.syllabus import Entry
 from autograder.text import one_line
@@ -259,12 +260,24 @@ def _parts(plan: Assignment, titles: dict[str, str], gradebook: Gradebook) -> It
 
 def _columns(gradebook: Gradebook, named: Columns, place: str, titles: set[str]) -> list[Column]:
     names = [named] if isinstance(named, str) else named
-    if names:
-        return [named_column(gradebook, name) for name in names]
+    return [named_column(gradebook, name) for name in names] or [titled(gradebook, place, titles)]
+
+
+def titled(gradebook: Gradebook, place: str, titles: Collection[str]) -> Column:
+    """Find the only column with one of several titles.
+
+    Args:
+        gradebook: As exported from Canvas.
+        place: What the column is for, for the message.
+        titles: Titles; letter case and spaces don't matter.
+
+    Raises:
+        ExportError: if there is none or there are several.
+    """
     wanted = {_folded(title) for title in titles}
     found = [column for column in gradebook.columns if _folded(column.title) in wanted]
     if len(found) == 1:
-        return found
+        return found[0]
     there = ", ".join(repr(column.header) for column in found or gradebook.columns) or "none"
     raise ExportError(
         f"{gradebook.name} has {'several columns' if found else 'no column'} of the title of "
@@ -289,22 +302,13 @@ def _check_points(
 
 
 def _possible(gradebook: Gradebook, column: Column) -> Decimal:
-    value = _number(column.points)
+    value = exact(column.points)
     if value is None or value <= 0:
         raise ExportError(
             f"{gradebook.name} does not say what {column.header!r} is worth; its points possible "
             f"are {one_line(column.points, 40)!r}."
         )
     return value
-
-
-def _number(cell: str) -> Decimal | None:
-    """The number in a cell, read as Canvas does; ``None`` if it is none, or a percentage."""
-    text = cell.strip()
-    try:
-        return Decimal(rewritten(text)) if NUMERIC.fullmatch(text) else None
-    except InvalidOperation:
-        return None
 
 
 def _score(row: Row, component: Component, policy: FinalPolicy) -> Score:
@@ -319,7 +323,7 @@ def _score(row: Row, component: Component, policy: FinalPolicy) -> Score:
             without.setdefault(what, []).append(column.header)
         if state is not State.EXCUSED:
             earned += value or 0
-            possible += _number(column.points) or 0
+            possible += exact(column.points) or 0
     state = next(one for one in _FIRST if one in states)
     return Score(component, state, earned, possible, without)
 
@@ -334,7 +338,7 @@ def _cell(row: Row, column: Column, policy: FinalPolicy) -> tuple[State, Decimal
     if text.upper() == UNASSIGNED:
         excused = policy.unassigned is Unassigned.EXCUSED
         return (State.EXCUSED if excused else State.UNASSIGNED), None
-    value = _number(text)
+    value = exact(text)
     if value is None or value < 0:
         raise ExportError(
             f"{one_line(row.student.name)} (row {row.line}) has {one_line(text, 40)!r} in "

@@ -11,16 +11,11 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from autograder.canvas.export import (
-    Change,
-    Changes,
-    LeftOut,
-    as_text,
-    check_numbers,
-    find_column,
-    untouchable,
-)
+from autograder.canvas.columns import find_column
+from autograder.canvas.damage import check_numbers, untouchable
+from autograder.canvas.export import Changes, as_text
 from autograder.canvas.final import FULL, Component, Final, Score, State
+from autograder.canvas.threeway import Change, LeftOut
 from autograder.course import digits
 from autograder.errors import ExportError
 from autograder.files import write_atomically

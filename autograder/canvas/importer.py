@@ -10,12 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from autograder.canvas.columns import custom_columns
 from autograder.errors import ExportError
-from autograder.gradebook import NOT_A_STUDENT, TOTALS, rewritten
+from autograder.gradebook import NOT_A_STUDENT, TOTALS, Column, Gradebook, number, rewritten
 
 LAYOUTS = (
     ("Student", "ID", "Section"),
@@ -34,17 +35,59 @@ class Imported(NamedTuple):
     """Cell by assignment id, by user id."""
     points: dict[str, str]
     """Points possible by assignment id."""
+    ignored: list[str]
+    """Headers that Canvas takes for totals."""
 
 
-def imported(data: bytes) -> Imported:
+class Preview(NamedTuple):
+    """What Canvas shows of a file of one column before anything is saved."""
+
+    changed: dict[int, tuple[str, str]]
+    """Before and after by user id."""
+    resent: list[int]
+    """User ids of those whose grade is sent again as it is."""
+    cleared: list[int]
+    """User ids of those who would lose their grade."""
+    ignored: list[str]
+    """Headers of columns that Canvas takes no grades from."""
+
+
+def preview(data: bytes, gradebook: Gradebook, column: Column) -> Preview:
+    """Read ``data`` as Canvas would where it holds what ``gradebook`` says.
+
+    Raises:
+        ExportError: if Canvas would refuse it, take it for something else than it is, or ask who
+            somebody in it is.
+    """
+    read = imported(data, custom_columns(gradebook))
+    before = {int(row.student.id): row.cells[column.index].strip() for row in gradebook.rows}
+    found = Preview({}, [], [], read.ignored)
+    for user, cells in read.grades.items():
+        if user not in before:
+            raise ExportError(f"Canvas would ask who the student with the ID {user} is.")
+        old, new = before[user], cells.get(column.id, "")
+        if not new.strip():
+            found.cleared.extend([user] if old else [])
+        elif number(old) == number(new):
+            found.resent.append(user)
+        else:
+            found.changed[user] = old, new
+    return found
+
+
+def imported(data: bytes, custom: Collection[str] = ()) -> Imported:
     """Read ``data`` as Canvas would.
+
+    Args:
+        data: The file.
+        custom: Titles of the course's custom columns.
 
     Raises:
         ExportError: if Canvas would refuse it, or take it for something else than it is.
     """
     table = [[rewritten(cell) for cell in row] for row in _table(_text(data))]
     header, rows = table[0], table[1:]
-    columns, user = _assignments(header), header.index("ID")
+    columns, user = _assignments(header, custom), header.index("ID")
     grades: dict[int, dict[str, str]] = {}
     points: dict[str, str] = {}
     for row in rows:
@@ -53,7 +96,8 @@ def imported(data: bytes) -> Imported:
             points = cells
         elif not all(NOT_A_STUDENT.fullmatch(cell) for cell in row):
             grades[leading_integer(row[user])] = cells
-    return Imported(grades, points)
+    ignored = [title for title in header if any(total in title for total in TOTALS)]
+    return Imported(grades, points, ignored)
 
 
 def leading_integer(cell: str) -> int:
@@ -106,7 +150,7 @@ def _table(text: str) -> list[list[str]]:
     return table
 
 
-def _assignments(header: list[str]) -> dict[str, int]:
+def _assignments(header: list[str], custom: Collection[str]) -> dict[str, int]:
     width = header.index("Section") + 1 if "Section" in header else 0
     own = header[:width]
     one_name = ["Student", *own[2:]] if own[:2] == ["LastName", "FirstName"] else own
@@ -115,6 +159,9 @@ def _assignments(header: list[str]) -> dict[str, int]:
             f"Canvas would answer “Invalid header row” to {', '.join(own) or 'no such columns'}; "
             "have the gradebook exported by somebody whose export has the SIS Login ID too."
         )
+    for title in header:
+        if title in custom:
+            raise ExportError(f"Canvas would take {title!r} for the custom column of that name.")
     titles = [title for title in header[width:] if not any(total in title for total in TOTALS)]
     return {_assignment_id(title): header.index(title) for title in titles}
 

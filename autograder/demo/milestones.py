@@ -133,7 +133,7 @@ class _Stage:
         for name, graded in ((one, load(self.out / one)) for one in ROUNDS):
             for milestone in ROUNDS[name]:
                 own = graded.only([milestone])
-                plan = changes(self.gradebook, COLUMNS[milestone], own.verdicts, own.manifest)
+                plan = changes(self.gradebook, COLUMNS[milestone], own.grades(None), own.manifest)
                 write(self.gradebook, plan, self.out / f"grades-{milestone}.csv")
                 left += [f"{milestone}: {one.name} {one.reason}" for one in plan.left_out]
         return left

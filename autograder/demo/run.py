@@ -73,7 +73,7 @@ def _run(project: Path, out: Path, name: str) -> bool:
     page = report(
         graded.verdicts, graded.manifest, out / "report" / "index.html", intake=graded.intake
     )
-    plan = changes(gradebook, cast.column, graded.verdicts, graded.manifest)
+    plan = changes(gradebook, cast.column, graded.grades(None), graded.manifest)
     write(gradebook, plan, out / "grades.csv")
     _show(out, page, verdicts, session, bundle)
     return _say_faults(cast, verdicts)

@@ -71,7 +71,7 @@ def intake(
     """
     if pull := fetched_from(paths):
         return _fetched(paths[0], pull, roster, manifest, teams, rules)
-    pieces, unmatched = gather(paths, roster)
+    pieces, unmatched = gather(paths, roster, teams)
     submissions, unused = [], []
     handed_in: set[str] = set()
     for team in parties(roster, teams):

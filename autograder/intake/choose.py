@@ -36,6 +36,7 @@ def submission(
         attempt=upload(chosen.name, manifest.notebook) if chosen else 1,
         late=any(piece.late for piece in newest),
         problem=problem(chosen) if chosen else _no_notebook(newest, manifest),
+        entry=chosen.entry if chosen else "",
     )
     used = [*files.values(), *([chosen] if chosen else [])]
     return taken, _passed_over(pieces, newest, used)

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import msgspec
 
 from autograder.errors import IntakeError
-from autograder.intake.names import Reading, whose
+from autograder.intake.names import Reading, is_named, readings, slug, whose
 from autograder.intake.unpack import COURSE, STUDENT, Member, unpack
 from autograder.model import Student
+from autograder.teams import Team
 from autograder.text import one_line
 
 SUFFIX = re.compile(r"\.ipynb(?:\.(?:txt|json))?$|\.[^.]*$", re.IGNORECASE)
@@ -53,6 +54,8 @@ class Piece(NamedTuple):
     """Whether it is the page Canvas makes of a text entry or link."""
     named_after_owner: bool
     """Whether only the file's ending tells what it is."""
+    entry: str = ""
+    """As Canvas named it in its archive, or the archive in it; empty if it did not."""
 
 
 class Owner(NamedTuple):
@@ -64,6 +67,7 @@ class Owner(NamedTuple):
     late: bool = False
     page: bool = False
     named_after_owner: bool = False
+    entry: str = ""
 
 
 class Found(NamedTuple):
@@ -77,8 +81,9 @@ class Found(NamedTuple):
 class Roster:
     """The students by everything their files may be named after."""
 
-    def __init__(self, students: Sequence[Student]) -> None:
+    def __init__(self, students: Sequence[Student], teams: Sequence[Team] = ()) -> None:
         self.by_id = {student.id: student for student in students}
+        self.groups = {one.id: {slug(team.name)} for team in teams for one in team.members}
         self.handles: defaultdict[str, set[str]] = defaultdict(set)
         for student in students:
             for handle in filter(None, (student.id, student.login, student.sis_id)):
@@ -93,11 +98,27 @@ class Roster:
                 return f"{one_line(handle, 60)!r} is the login or id of several students"
             if ids:
                 return Owner(next(iter(ids)), base, named_after_owner=depth == len(folders))
-        reading = whose(base, self.by_id)
-        return _canvas_owner(reading) if isinstance(reading, Reading) else reading
+        reading = whose(base, self.by_id, self.groups)
+        return _canvas_owner(reading, base) if isinstance(reading, Reading) else reading
+
+    def is_one_students(self, archive: str) -> bool:
+        """Whether an archive is named after one student.
+
+        The name of a whole course's may hold numbers too, so the student's own must be in it.
+        """
+        owner = self.owner(archive)
+        if isinstance(owner, str) or not owner.entry:
+            return isinstance(owner, Owner)
+        return any(
+            is_named(reading, self.by_id[owner.id], self.groups)
+            for reading in readings(archive)
+            if reading.user == owner.id
+        )
 
 
-def gather(paths: Sequence[Path], roster: Sequence[Student]) -> tuple[list[Piece], list[Unmatched]]:
+def gather(
+    paths: Sequence[Path], roster: Sequence[Student], teams: Sequence[Team] = ()
+) -> tuple[list[Piece], list[Unmatched]]:
     """Find the files at ``paths``.
 
     Returns:
@@ -106,7 +127,7 @@ def gather(paths: Sequence[Path], roster: Sequence[Student]) -> tuple[list[Piece
     Raises:
         IntakeError: if a path does not exist, or an archive of a whole course cannot be read.
     """
-    known = Roster(roster)
+    known = Roster(roster, teams)
     pieces: list[Piece] = []
     unmatched: list[Unmatched] = []
     for path in paths:
@@ -119,22 +140,22 @@ def gather(paths: Sequence[Path], roster: Sequence[Student]) -> tuple[list[Piece
     return pieces, unmatched
 
 
-def _canvas_owner(reading: Reading) -> Owner:
-    page = reading.attachment == 0 and reading.rest in {"text.html", "link.html"}
-    return Owner(reading.user, reading.rest, reading.attachment, reading.late, page)
+def _canvas_owner(reading: Reading, entry: str) -> Owner:
+    page = reading.attachment == 0
+    return Owner(reading.user, reading.rest, reading.attachment, reading.late, page, entry=entry)
 
 
 def _files(path: Path, roster: Roster) -> Iterator[Found]:
     if path.is_dir():
         for member in _folder(path):
             file = path / member.name
-            if _is_archive(member) and isinstance(roster.owner(member.name), str):
+            if _is_archive(member) and not roster.is_one_students(member.name):
                 yield from _course_archive(file)
             else:
                 yield Found(member, str(path), one_line(str(file)))
     elif not path.is_file():
         raise IntakeError(f"{path} does not exist; pass the archive or folder of submissions.")
-    elif path.suffix.lower() == ".zip" and isinstance(roster.owner(path.name), str):
+    elif path.suffix.lower() == ".zip" and not roster.is_one_students(path.name):
         yield from _course_archive(path)
     else:
         yield Found(read(path, path.name), str(path.parent), one_line(str(path)))
@@ -198,6 +219,7 @@ def opened(found: Found, owner: Owner) -> Iterator[Piece]:
             late=owner.late,
             page=owner.page,
             named_after_owner=owner.named_after_owner and member is found.member,
+            entry=owner.entry,
         )
 
     if not _is_archive(found.member):

@@ -1,26 +1,30 @@
 """Whose file it is: the names Canvas gives to what students handed in.
 
 From reading ``lib/content_zipper.rb``: ``<name>[_LATE]_<user id>_<attachment id>_<file name>``,
-where the name is the sortable name in lower case without everything that is no letter, mark,
-digit or underscore; text entries and links end in ``_<user id>_text.html`` and ``_link.html``;
-anonymous ones begin with ``anon_``. A name may hold digits and underscores itself, so more than
-one reading can fit.
+where the name is the sortable name (or that of a group that is graded as one) in lower case
+without everything that is no letter, mark, digit or underscore; text entries and links end in
+``_<user id>_text.html`` and ``_link.html``; anonymous ones begin with ``anon_``. A name may hold
+digits and underscores itself, and so may a file's, so more than one reading can fit. People choose
+both; what cannot be read with certainty is refused.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from autograder.model import Student
 
-FILE = re.compile(r"_(?P<user>[0-9]+)_(?P<attachment>[0-9]+)_(?P<rest>.+)", re.DOTALL)
-PAGE = re.compile(r"_(?P<user>[0-9]+)_(?P<rest>(?:text|link)\.html)")
+FILE = re.compile(r"_(?P<user>[1-9][0-9]*)_(?P<attachment>[1-9][0-9]*)_(?P<rest>.+)", re.DOTALL)
+PAGE = re.compile(r"_(?P<user>[1-9][0-9]*)_(?P<rest>(?:text|link)(?:-[0-9]+)?\.html)")
 ANONYMOUS = re.compile(r"(?:LATE_)?anon_")
 BROWSER_COPY = r"(?:[ _-]?\([0-9]{1,3}\)|-[0-9]{1,3}|-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})*"
 """What Canvas and browsers add before the extension of a second file of the same name."""
+
+COUNTERS = 10_000
+"""Below it, a number in a file's name is a year, a day or a counter and no Canvas attachment id."""
 
 
 class Reading(NamedTuple):
@@ -55,31 +59,40 @@ def _readings(name: str) -> Iterator[Reading]:
         )
 
 
-def slug(sortable_name: str) -> str:
-    r"""Return the name of a student as Canvas writes it into file names.
+def slug(name: str) -> str:
+    r"""Return the name of a student or group as Canvas writes it into file names.
 
     Ruby's ``[[:word:]]`` is letters, marks, decimal digits and connectors of any script; Python's
-    ``\w`` would lose the marks.
+    ``\w`` would lose the marks. Letters are folded further than Canvas does, so that one name is
+    one slug whatever the version of Unicode or the Greek sigma: apply it to both sides.
     """
-    unwrapped = re.sub(r"_([0-9]+)_", r"\1", unicodedata.normalize("NFC", sortable_name))
-    return "".join(character for character in unwrapped.lower() if _is_word(character))
+    unwrapped = re.sub(r"_([0-9]+)_", r"\1", unicodedata.normalize("NFC", name))
+    return _folded(unwrapped)
+
+
+def _folded(text: str) -> str:
+    words = "".join(filter(_is_word, unicodedata.normalize("NFC", text.lower().casefold())))
+    return unicodedata.normalize("NFC", words)
 
 
 def _is_word(character: str) -> bool:
     category = unicodedata.category(character)
-    return category[0] in "LM" or category in {"Nd", "Pc"}
+    return category[0] in "LM" or category in {"Nd", "Nl", "Pc"}
 
 
-def whose(name: str, students: dict[str, Student]) -> Reading | str:
+def whose(
+    name: str, students: Mapping[str, Student], groups: Mapping[str, Collection[str]] = {}
+) -> Reading | str:
     """Find the one reading of ``name`` that fits the roster, or why there is none.
 
-    A student chooses the end of the name (the file name), so that a reading further right counts
-    only if its beginning is that student's own name in full: nobody can name a file so that it
-    becomes somebody else's.
+    A student chooses the end of the name (the file name), and may choose the beginning (their
+    own name), so where there is a second reading, the name in front must be the student's own or
+    that of their group, in full; and nobody outside the roster may be meant as well.
 
     Args:
         name: The base name of a file.
         students: The roster by Canvas user id.
+        groups: Slugs of the groups that each student is in, by Canvas user id.
     """
     if ANONYMOUS.match(name):
         return "it is anonymous; turn off anonymous grading and download the submissions again"
@@ -92,13 +105,31 @@ def whose(name: str, students: dict[str, Student]) -> Reading | str:
         return "its name says nothing of a student; rename it to a login or Canvas id"
     if not fitting:
         return f"no student of the gradebook has the id {found[0].user}"
-    reading = fitting[0]
-    if reading is not found[0] and reading.person != slug(students[reading.user].name):
+    (reading,) = fitting
+    if len(found) > 1 and not is_named(reading, students[reading.user], groups):
         return (
-            f"its name holds the id {reading.user}, but not where Canvas writes it; "
+            f"its name holds the id {reading.user}, but perhaps not where Canvas writes it; "
             "find out whose it is and rename it to the id, as in 123.ipynb"
         )
+    strangers = [one.user for one in found if one is not reading and _could_be(one)]
+    if strangers:
+        return (
+            f"its name fits {reading.user} and somebody who is not in the gradebook "
+            f"(id {strangers[0]}); find out whose it is and rename it to the id, as in 123.ipynb"
+        )
     return reading
+
+
+def is_named(
+    reading: Reading, student: Student, groups: Mapping[str, Collection[str]] = {}
+) -> bool:
+    """Whether the name in front of the ids is the student's, or that of a group of theirs."""
+    return _folded(reading.person) in {slug(student.name), *groups.get(student.id, ())}
+
+
+def _could_be(reading: Reading) -> bool:
+    """Whether Canvas may have written that: a page, or a file with an id of Canvas' size."""
+    return reading.attachment == 0 or reading.attachment >= COUNTERS
 
 
 def is_copy(name: str, original: str) -> bool:

@@ -44,7 +44,7 @@ class Caps(NamedTuple):
 
 STUDENT = Caps()
 """For an archive that one student made."""
-COURSE = Caps(entries=100_000, file_bytes=256 * 2**20, total_bytes=64 * 2**30)
+COURSE = Caps(entries=100_000, file_bytes=256 * 2**20, total_bytes=64 * 2**30, name_bytes=4_000)
 """For the archive that Canvas makes of a whole course; its own limit is 100,000 files."""
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,6 +123,29 @@ def test_from_a_folder_to_a_gradebook_for_canvas(run: Run, grade: Run, folder: P
     written = (folder / "canvas.csv").read_text().splitlines()
     rows = {row[1]: row[-1] for row in csv.reader(written)}
     assert rows["101"] == "6" and rows["103"] == "2" and "999" not in rows
+
+
+def test_feedback_is_the_executed_notebook_under_the_name_in_canvas_archive(
+    run: Run, rooms: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, read_notebook: Any
+) -> None:
+    monkeypatch.setattr("autograder.session.Engine", rooms.engines)
+    entries = {"lovelaceada_101_900001_tiny-1.ipynb": read_notebook("perfect"),
+               "oneilzoë_LATE_104_900004_tiny.ipynb": b"{"}  # fmt: skip
+    (folder / "submissions.zip").write_bytes(zip_bytes(entries))
+    bundle = rooms.lender.bundle
+    run("grade", bundle.folder, "submissions.zip", "--roster", "gradebook.csv", "--out", "out")
+    done = run("export", "feedback", "--results", "out", "--out", "feedback.zip")
+    assert done.exit_code == 0 and "O'Neil, Zoë" in done.output, done.output
+    with zipfile.ZipFile(folder / "feedback.zip") as archive:
+        assert archive.namelist() == ["lovelaceada_101_900001_tiny-1.ipynb"]
+        data = archive.read(archive.namelist()[0])
+    first, *rest = json.loads(data)["cells"]
+    assert "**Score: 6 of 6**" in first["source"] and "| q2 | 2 of 2 |" in first["source"]
+    executed = json.loads((folder / "out" / "results" / "101" / "executed.ipynb").read_bytes())
+    assert rest == executed["cells"] and b"canary" not in data
+    hidden = [test.name for question in bundle.manifest.questions for test in question.tests
+              if test.hidden]  # fmt: skip
+    assert hidden and not any(name.encode() in data for name in hidden)
 
 
 def test_one_question_of_teams_is_graded_and_exported(run: Run, grade: Run, folder: Path) -> None:
@@ -292,7 +316,7 @@ def test_nothing_that_is_printed_acts_on_a_terminal(
     from autograder.session import Graded
 
     rows = [["Student", "ID", "Section", "Tiny (12)"], [EVIL, "101", "", "EX"],
-            [f"{EVIL}2", "102", "", EVIL]]  # fmt: skip
+            [f"{EVIL}2", "102", EVIL, ""]]  # fmt: skip
     with (folder / "gradebook.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     verdicts = [

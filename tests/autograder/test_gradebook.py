@@ -26,6 +26,16 @@ def test_students_columns_and_points_are_read() -> None:
     assert (column.title, column.id, column.points, column.index) == ("Lab", "11", "10", 5)
 
 
+@pytest.mark.parametrize(
+    ("row", "by_hand"),
+    [(",,,,,Manual Posting,", True), (",,,,,Manual Posting (verborgen),", True),
+     (",,,,,,Manual Posting", False), (",,,,,Muted,", False)],
+)  # fmt: skip
+def test_whether_an_assignment_is_posted_by_hand_is_read(row: str, by_hand: bool) -> None:
+    (column,) = parse(lines(HEADER, row, POINTS, ADA)).columns
+    assert column.by_hand is by_hand
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_byte_order_mark_and_line_ends_do_not_matter(mark: bytes, end: str) -> None:

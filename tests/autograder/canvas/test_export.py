@@ -2,6 +2,7 @@ import csv
 import io
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,28 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from autograder.bundle import Manifest, Question
-from autograder.canvas.export import changes, export, grade_text, write
+from autograder.canvas import export as made
+from autograder.canvas.export import Changes, Choices, export, write
 from autograder.canvas.importer import imported
+from autograder.canvas.threeway import grade_text
 from autograder.errors import ExportError
 from autograder.gradebook import Gradebook, parse
-from autograder.model import Standing, Verdict
+from autograder.grades import Rules, grades
+from autograder.model import Standing, Student, Verdict
 
 HEADER = "Student,ID,SIS User ID,SIS Login ID,Section,Notes,Lab (11),CNNs (12),Final Score"
+POSTING = ",,,,,,Manual Posting,Manual Posting (verborgen),"
 ROWS = [
+    POSTING,
     "    Points Possible,,,,,,5,10.00,(read only)",
     '"Lovelace, Ada",101,0123456,ada,"S1 and S2",hi,5,,90',
-    '"="" =SUM(1)""",102,,bob,S1,,5,7.50,90',
+    '"="" =SUM(1)""",102,,bob,S1,,5,,90',
     '"O\'Brien ""AJ"", 王",103,S-3,eve,S1,,EX,EX,90',
     '"Haugen, Ingrid",104,,ih,S1,,4,N/A,80',
     '"Student, Test",999,,a1b2c3,S1,,,,',
 ]
+POINTS, ADA, BOB = ROWS[1:4]
+ADAS = Student(id="101", name="Lovelace, Ada", login="ada", sis_id="0123456")
 MANIFEST = Manifest(name="cnn", title="CNNs", notebook="cnn.ipynb", otter_zip="x.zip",
                     questions=[Question(name="q1", points=10)])  # fmt: skip
 NAMES = {"101": "Lovelace, Ada", "102": " =SUM(1)", "103": 'O\'Brien "AJ", 王',
@@ -40,6 +48,15 @@ def verdict(student: str, score: float = 8.5, **more: Any) -> Verdict:
     fields = {"name": NAMES.get(student, "?"), "status": Standing.GRADED} | more
     return Verdict(student=student, assignment="cnn", score=score, possible=10,
                    seconds=1, questions={}, **{"isolation": "A", **fields})  # fmt: skip
+
+
+def changes(
+    gradebook: Gradebook, assignment: str, verdicts: list[Verdict], manifest: Manifest,
+    roster: Sequence[Student] = (), **choices: Any,
+) -> Changes:  # fmt: skip
+    counted = grades(verdicts, Rules())
+    return made.changes(gradebook, assignment, counted, manifest, Choices(**choices),
+                        roster=roster)  # fmt: skip
 
 
 def rows_of(data: bytes) -> list[list[str]]:
@@ -61,11 +78,13 @@ def test_the_file_holds_identity_the_points_and_one_row_for_each_grade() -> None
 
 
 def test_what_changes_is_told_from_what_stays() -> None:
-    plan = changes(book(), "CNNs", [verdict("101", 3), verdict("102", 7.5)], MANIFEST)
+    gradebook = book(POSTING, POINTS, ADA, BOB.replace(",5,,", ",5,7.50,"))
+    plan = changes(gradebook, "CNNs", [verdict("101", 3), verdict("102", 7.5)], MANIFEST)
     assert [(row.student.name, row.before, row.after) for row in plan.changed] == [
         ("Lovelace, Ada", "", "3")
     ]
     assert [row.after for row in plan.rows] == ["3", "7.5"]
+    assert [row[1] for row in rows_of(export(gradebook, plan))[2:]] == ["101"]
 
 
 @pytest.mark.parametrize("assignment", ["12", "CNNs", "CNNs (12)"])
@@ -86,6 +105,14 @@ def test_nothing_is_written_for_who_was_not_graded(status: Standing) -> None:
     plan = changes(book(), "12", [verdict("101", 0, status=status), verdict("102")], MANIFEST)
     assert [row.student.id for row in plan.rows] == ["102"]
     assert plan.left_out[0].student == "101"
+
+
+def test_members_of_a_team_with_different_points_are_left_out() -> None:
+    for points, written in ((8.5, ["101", "102"]), (7, [])):
+        graded = [verdict("101", team="Blue (a; b)"), verdict("102", points, team="Blue (a; b)")]
+        plan = changes(book(), "12", [*graded, verdict("103")], MANIFEST)
+        assert [row.student.id for row in plan.rows] == written
+        assert "grades the group as one" in plan.left_out[0].reason or written
 
 
 def test_with_no_grade_there_is_no_file() -> None:
@@ -111,25 +138,26 @@ def test_grades_are_rounded_half_up_without_trailing_zeros(score: float, text: s
 @pytest.mark.parametrize("score", [math.nan, math.inf, -1, -0.01])
 def test_what_is_no_grade_is_refused(score: float) -> None:
     with pytest.raises(ExportError, match="cannot be written"):
-        changes(book(), "12", [verdict("101", score)], MANIFEST)
+        grade_text(score)
 
 
-def test_differing_points_late_students_and_high_scores_are_warned_of() -> None:
+def test_differing_points_and_high_scores_are_warned_of() -> None:
     worth_12 = Manifest(name="cnn", title="CNNs", notebook="cnn.ipynb", otter_zip="x.zip",
                         questions=[Question(name="q1", points=12)])  # fmt: skip
-    plan = changes(book(), "12", [verdict("101", 12, late=True), verdict("102")], worth_12)
+    plan = changes(book(), "12", [verdict("101", 12), verdict("102")], worth_12)
     said = "\n".join(plan.warnings)
     assert "worth 10.00" in said and "worth 12" in said
     assert "Above the points possible in Canvas: Lovelace, Ada." in said
-    assert "late policy: Lovelace, Ada." in said
     assert "formula have an apostrophe in front in the file:  =SUM(1)." in said
+
+
+def test_that_grades_are_seen_at_once_is_warned_of() -> None:
+    (warning,) = changes(book(*ROWS[1:]), "12", [verdict("101")], MANIFEST).warnings
+    assert "Students will see 'CNNs (12)' as soon as it is saved" in warning
 
 
 def test_a_plain_class_is_warned_of_nothing() -> None:
     assert changes(book(), "12", [verdict("101")], MANIFEST).warnings == []
-
-
-ADA, BOB = ROWS[1], ROWS[2]
 
 
 @pytest.mark.parametrize(
@@ -145,26 +173,76 @@ ADA, BOB = ROWS[1], ROWS[2]
         ([ADA], HEADER.replace("Notes", "CNNs (12)"), "two columns"),
         ([ADA], HEADER.replace("CNNs (12)", "CNNs (13)"), "has no assignment"),
         ([ADA], HEADER.replace("Lab (11)", "12 (11)"), "Several columns"),
-        ([ROWS[0].replace("10.00", "(read only)"), ADA], HEADER, "read only"),
+        ([POINTS.replace("10.00", "(read only)"), ADA], HEADER, "read only"),
+        ([POINTS.replace("10.00", "10. Mai"), ADA], HEADER, "no number"),
+        ([POINTS.replace(",5,10.00", ",,"), ADA], HEADER, "columns for notes"),
+        ([ADA.replace(",0123456,", ",123456,")], HEADER, "has dropped its zeros"),
+        ([ADA.replace(",ada,", ",12-Mar,")], HEADER, "'12-Mar' in gradebook.csv and 'ada'"),
+        ([ADA.replace(",0123456,", ',"1,5E+14",')], HEADER, "made of another number"),
+        ([ADA, BOB.replace(",bob,", ",ADA,")], HEADER, "SIS Login ID 'ADA', which another row"),
+        ([ADA.replace("hi,5,,", "hi,5,2027-03-12,")], HEADER, "no number of points"),
+        ([ADA, BOB.replace(",5,,", ",5,B+,")], HEADER, "'B+' in 'CNNs (12)'"),
     ],
 )
 def test_a_gradebook_that_would_be_damaged_is_refused(
     rows: list[str], header: str, says: str
 ) -> None:
     with pytest.raises(ExportError, match=re.escape(says)) as caught:
-        changes(book(*rows, header=header), "12", [verdict("101")], MANIFEST)
+        changes(book(*rows, header=header), "12", [verdict("101")], MANIFEST, [ADAS])
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
-def test_an_assignment_whose_title_canvas_takes_for_a_total_is_refused() -> None:
+@pytest.mark.parametrize("named", ["12", "Final Grade Project", "Final Grade Project (12)"])
+def test_an_assignment_whose_title_canvas_takes_for_a_total_is_refused(named: str) -> None:
     header = HEADER.replace("CNNs (12)", "Final Grade Project (12)")
     with pytest.raises(ExportError, match="for a total"):
-        changes(book(header=header), "Final Grade Project", [verdict("101")], MANIFEST)
+        changes(book(header=header), named, [verdict("101")], MANIFEST)
+
+
+def test_a_gradebook_of_another_course_is_refused_as_such() -> None:
+    graded = [verdict(str(id_), name="?") for id_ in (101, 701, 702)]
+    with pytest.raises(ExportError, match="2 of the 3 students who were graded are not in"):
+        changes(book(ADA), "12", graded, MANIFEST, renamed=["101"])
+
+
+def test_one_student_who_has_left_can_be_left_out() -> None:
+    graded = [verdict("101"), verdict("102"), verdict("777", name="Gone, Al")]
+    with pytest.raises(ExportError, match=r"Gone, Al \(ID 777\).*--leave-out 777"):
+        changes(book(), "12", graded, MANIFEST)
+    assert len(changes(book(), "12", graded, MANIFEST, leave_out=["777"]).rows) == 2
+
+
+def test_a_changed_login_is_allowed_by_name() -> None:
+    changed = book(ADA.replace(",ada,", ",ada.king,"))
+    with pytest.raises(ExportError, match="--renamed 101"):
+        changes(changed, "12", [verdict("101")], MANIFEST, [ADAS])
+    assert changes(changed, "12", [verdict("101")], MANIFEST, [ADAS], renamed=["101"]).rows
+
+
+def test_namesakes_whose_ids_changed_places_are_told_by_their_logins() -> None:
+    roster = [Student(id="201", name="Li, Wei", login="lw1"),
+              Student(id="202", name="Li, Wei", login="lw2")]  # fmt: skip
+    rows = [POINTS, '"Li, Wei",202,,lw1,S1,,5,,', '"Li, Wei",201,,lw2,S1,,5,,']
+    with pytest.raises(ExportError, match=r"'lw2' in gradebook\.csv and 'lw1' in the roster"):
+        changes(book(*rows), "12", [verdict("201", name="Li, Wei")], MANIFEST, roster)
+
+
+def test_ids_without_a_column_are_not_compared() -> None:
+    plain = book('"Lovelace, Ada",101,S1,', header="Student,ID,Section,CNNs (12)")
+    assert changes(plain, "12", [verdict("101")], MANIFEST, [ADAS]).rows
+
+
+def test_where_nothing_changes_no_file_is_made() -> None:
+    gradebook = book(POSTING, POINTS, BOB.replace(",5,,", ",5,8.5,"))
+    plan = changes(gradebook, "12", [verdict("102")], MANIFEST)
+    assert plan.rows and not plan.changed
+    with pytest.raises(ExportError, match="every grade of 'CNNs \\(12\\)' already"):
+        export(gradebook, plan)
 
 
 def test_two_verdicts_of_one_student_are_refused() -> None:
     with pytest.raises(ExportError, match="two verdicts"):
-        changes(book(), "12", [verdict("101"), verdict("101")], MANIFEST)
+        made.changes(book(), "12", grades([verdict("101")], Rules()) * 2, MANIFEST)
 
 
 def test_students_may_be_left_out_and_may_have_new_names() -> None:
@@ -187,7 +265,7 @@ def test_a_title_that_canvas_would_misread_is_refused() -> None:
         export(gradebook, changes(gradebook, "12", [verdict("101")], MANIFEST))
 
 
-@pytest.mark.parametrize("after", ["1,234", "8.", "-", "12,5"])
+@pytest.mark.parametrize("after", ["1,234", "8.", "12,5"])
 def test_a_grade_that_canvas_would_read_as_another_is_refused(after: str) -> None:
     gradebook = book()
     plan = changes(gradebook, "12", [verdict("101")], MANIFEST)
@@ -198,8 +276,8 @@ def test_a_grade_that_canvas_would_read_as_another_is_refused(after: str) -> Non
 
 def test_every_identity_layout_and_a_semicolon_file_are_exported() -> None:
     for header, row in [
-        ("Student;ID;Section;CNNs (12)", "Lovelace, Ada;101;S1;7,5"),
-        ("Student;ID;SIS Login ID;Section;CNNs (12)", "Lovelace, Ada;101;ada;S1;7,5"),
+        ("Student;ID;Section;CNNs (12)", "Lovelace, Ada;101;S1;"),
+        ("Student;ID;SIS Login ID;Section;CNNs (12)", "Lovelace, Ada;101;ada;S1;"),
         ("LastName;FirstName;ID;SIS Login ID;Section;CNNs (12)", "Lovelace;Ada;101;ada;S1;"),
     ]:
         gradebook = book(
@@ -253,7 +331,7 @@ def test_grades_given_without_isolation_need_a_second_confirmation() -> None:
     with pytest.raises(ExportError, match=r"Lovelace, Ada \(101\).*--confirm-unsealed") as caught:
         changes(book(), "12", graded, MANIFEST)
     assert "102" not in str(caught.value)
-    plan = changes(book(), "12", graded, MANIFEST, confirm_unsealed=True)
+    plan = changes(book(), "12", graded, MANIFEST, unsealed=True)
     assert [row.student.id for row in plan.rows] == ["101", "102"]
     assert "1 of these grades were given at isolation level 0." in plan.warnings
 

@@ -52,6 +52,27 @@ def test_a_file_name_cannot_make_a_submission_somebody_elses() -> None:
     assert isinstance(reason, str) and "101" in reason
 
 
+def test_nobody_outside_the_roster_can_be_called_what_a_file_of_a_student_is() -> None:
+    # 888 calls themselves "müllerjürgen_34_345678_hw", which is how a file of 34 begins.
+    reason = str(whose("müllerjürgen_34_345678_hw_888_901234_x.ipynb", ROSTER))
+    assert "fits 34 and somebody who is not in the gradebook (id 888)" in reason
+    assert "id 34, but perhaps not" in str(whose("12_34_99888_345678_hw.ipynb", ROSTER))
+
+
+@pytest.mark.parametrize("rest", ["hw_2027_11_10.ipynb", "2027_02_10.ipynb", "3_4_5_6.ipynb"])
+def test_dates_and_counters_in_file_names_make_nobody_else(rest: str) -> None:
+    found = whose(f"müllerjürgen_34_345678_{rest}", ROSTER)
+    assert isinstance(found, Reading) and (found.user, found.rest) == ("34", rest)
+
+
+def test_a_group_may_have_numbers_in_its_name_if_it_is_known() -> None:
+    name = "team_7_12_345678_hw.ipynb"
+    assert isinstance(whose(name, ROSTER), str)
+    found = whose(name, ROSTER, {"12": {"team_7"}})
+    assert isinstance(found, Reading) and found.user == "12"
+    assert isinstance(whose(name, ROSTER, {"34": {"team_7"}}), str)
+
+
 def test_digits_in_a_name_are_no_hindrance_if_the_name_agrees() -> None:
     roster = {"55": Student(id="55", name="r2_7_8_d2, x")}
     person = slug("r2_7_8_d2, x")
@@ -79,6 +100,7 @@ def test_somebody_not_in_the_roster_is_nobody() -> None:
         ("王, 小明", "王小明"),
         ("शर्मा, प्रिया", "शर्माप्रिया"),
         ("a_12_b", "a12b"),
+        ("Σίσυφος, Ⅷ", "σίσυφοσⅷ"),
     ],
 )
 def test_slugs_are_those_of_canvas(name: str, written: str) -> None:

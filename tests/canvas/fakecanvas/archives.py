@@ -46,7 +46,7 @@ def unique_name(name: str, taken: Collection[str]) -> str:
 
 def entry_name(sortable_name: str) -> str:
     """The name by which an entry begins: lower case, word characters of any script only."""
-    unwrapped = re.sub(r"_(\d+)_", r"-\1-", sortable_name)
+    unwrapped = re.sub(r"_([0-9]+)_", r"-\1-", sortable_name)
     return "".join(one for one in unwrapped.lower() if _is_word(one))
 
 
@@ -145,7 +145,7 @@ def _meant(
     tokens = [token for token in name.split("_") if token != "LATE"]
     if name.startswith("._") or (tokens and tokens[-1].startswith("link")):
         return None
-    numbers = [int(token) for token in tokens if token.isdecimal()][:2]
+    numbers = [int(token) for token in tokens if re.fullmatch("[0-9]+", token)][:2]
     if len(numbers) < 2:
         return None
     user_id, attachment_id = numbers
