@@ -64,7 +64,7 @@ def effective_overrides(course: Course, assignment: Assignment, user: User) -> l
 
 
 def due_at(course: Course, assignment: Assignment, user: User) -> datetime | None:
-    """When the assignment is due for a student: by their own override, or the latest that applies."""
+    """When it is due for a student: by their own override, or the latest that applies."""
     overrides = effective_overrides(course, assignment, user)
     if not overrides:
         return assignment.due_at
