@@ -105,15 +105,16 @@ def test_a_comment_alone_shows_the_grade_too(canvas: Canvas, course: Course, by_
     assert (one.posted_at is None) is by_hand and one.comments[0].hidden is by_hand
 
 
-def test_the_latest_date_of_those_that_apply_counts(canvas: Canvas, course: Course) -> None:
+def test_a_date_of_ones_own_counts_and_else_the_latest(canvas: Canvas, course: Course) -> None:
     first, user = course.assignments[0], canvas.users[101]
     section = course.sections[0].id
     later, latest = canvas.now + timedelta(1), canvas.now + timedelta(2)
     first.overrides = [Override(1, later, [101]), Override(2, latest, course_section_id=section)]
-    assert due_at(course, first, user) == latest
-    first.overrides.append(Override(3, None, [101]))
-    assert due_at(course, first, user) is None
+    assert due_at(course, first, user) == later
     assert due_at(course, first, canvas.users[102]) == latest
+    first.overrides.append(Override(3, None, course_section_id=section))
+    assert due_at(course, first, user) == later
+    assert due_at(course, first, canvas.users[102]) is None
 
 
 def test_nobody_is_graded_in_a_closed_period(canvas: Canvas, course: Course) -> None:
