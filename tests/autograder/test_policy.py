@@ -96,6 +96,8 @@ def test_halves_of_a_cent_are_rounded_up() -> None:
          "34/40, 1 minute late: −10 % of 40 → 30"),
         ("14.5", 9 * DAY, TEN,
          "14.5/40, 9 days late: −90 % of 40, but not below 30 % of 40 or the score itself → 12"),
+        ("2", DAY, LateRule(share=Decimal("0.1")),
+         "2/40, 1 day late: −10 % of 40, but not below 0 → 0"),
     ],
 )  # fmt: skip
 def test_the_sum_is_shown(earned: str, late: timedelta, rule: LateRule, says: str) -> None:
