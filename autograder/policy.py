@@ -122,8 +122,8 @@ class Charge(NamedTuple):
         base = self.earned if self.rule.of is Of.EARNED else self.possible
         sum_ = f"{late}: −{share} % of {_plain(base)}"
         if self.points != cents(_lowered(self.earned, self.possible, self.intervals, self.rule)):
-            share = _plain(100 * self.rule.floor)
-            least = f"{share} % of {_plain(self.possible)} or the score itself"
+            floor = _plain(100 * self.rule.floor)
+            least = f"{floor} % of {_plain(self.possible)} or the score itself"
             sum_ += f", but not below {least if self.rule.floor else 0}"
         return f"{sum_} → {_plain(self.points)}"
 
