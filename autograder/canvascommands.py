@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from autograder.options import FILE, FOLDER, PROJECT
+from autograder.options import FOLDER, JOURNAL, PROJECT, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,10 +25,6 @@ FINDINGS, INFRASTRUCTURE = 1, 3
 _RESULTS = click.option(
     "--results", "folder", type=FOLDER, default=Path("grading"), show_default=True,
     help="Folder that `autograder grade --out` wrote, or the one above it if it is called NAME.",
-)  # fmt: skip
-_JOURNAL = click.option(
-    "--journal", "journal_file", type=FILE, default=Path("canvas/journal.sqlite"),
-    show_default=True, help="What was sent to Canvas before.",
 )  # fmt: skip
 _MILESTONE = click.option(
     "--question", metavar="QUESTION", help="A milestone of a project, by its question, e.g. p1."
@@ -54,7 +50,7 @@ class _Place(NamedTuple):
 @click.argument("name")
 @_RESULTS
 @_MILESTONE
-@_JOURNAL
+@JOURNAL
 @click.option("--dry-run", is_flag=True, help="Print what would change and write nothing.")
 @_YES
 @click.option("--ours", metavar="USER,…", default="",
@@ -66,7 +62,7 @@ class _Place(NamedTuple):
               help="Send grades that were given without isolation, too.")  # fmt: skip
 @PROJECT
 @click.pass_context
-def push(ctx: click.Context, name: str, folder: Path, question: str | None, journal_file: Path,
+def push(ctx: click.Context, name: str, folder: Path, question: str | None, journal: Path,
          dry_run: bool, yes: bool, ours: str, feedback: str, no_comment: bool,
          confirm_unsealed: bool, project: Path) -> None:  # fmt: skip
     """Send grades, rubric and comments of assignment NAME; what a person decided stays.
@@ -75,18 +71,19 @@ def push(ctx: click.Context, name: str, folder: Path, question: str | None, jour
     goes on where it stopped. Exit status 1 if anything is left for a person to decide.
     """
     from autograder.canvas import lateness, rubric
+    from autograder.canvas.credentials import connect
     from autograder.canvas.push import Push
 
     place = _place(project)
     graded, grades = _graded(folder, place.course, name, question, settle=not dry_run)
     wanted = _wanted(graded, grades, "none" if no_comment else feedback, comment=not no_comment)
-    overwritten = [user.strip() for user in ours.split(",") if user.strip()]
+    overwritten = listed(ours)
     if not all(user.isdecimal() for user in overwritten):
         raise click.UsageError("--ours takes Canvas user ids, such as 101,102.")
     number = _assignment(place.course, name, question, graded)
-    with _client(place.origin) as client, _journal(journal_file, place) as journal:
+    with connect(place.origin) as client, _journal(journal, place) as book:
         click.echo(lateness.counted(_by(place.course), lateness.deducts(client, place.number)))
-        one = Push(client, journal, place.number, number, wanted, ours=overwritten,
+        one = Push(client, book, place.number, number, wanted, ours=overwritten,
                    unsealed=confirm_unsealed)  # fmt: skip
         plan = one.look()
         questions = [question.name for question in graded.manifest.autograded]
@@ -104,11 +101,12 @@ def push(ctx: click.Context, name: str, folder: Path, question: str | None, jour
 @canvas.command()
 @click.argument("name")
 @_MILESTONE
-@_JOURNAL
+@JOURNAL
 @_YES
 @PROJECT
-def post(name: str, question: str | None, journal_file: Path, yes: bool, project: Path) -> None:
+def post(name: str, question: str | None, journal: Path, yes: bool, project: Path) -> None:
     """Show students the grades and comments of assignment NAME that are in Canvas."""
+    from autograder.canvas.credentials import connect
     from autograder.canvas.past import unconfirmed
     from autograder.canvas.post import look
     from autograder.canvas.post import post as show
@@ -116,10 +114,10 @@ def post(name: str, question: str | None, journal_file: Path, yes: bool, project
 
     place = _place(project)
     number = _assignment(place.course, name, question)
-    with _client(place.origin) as client, _journal(journal_file, place) as journal:
+    with connect(place.origin) as client, _journal(journal, place) as book:
         before = look(client, place.number, number)
         title = one_line(before.title)
-        unknown = len({one.user for one in unconfirmed(journal, number)})
+        unknown = len({one.user for one in unconfirmed(book, number)})
         if unknown:
             click.echo(
                 f"note: what was sent of {unknown} students was not read back; run `autograder "
@@ -140,17 +138,18 @@ def post(name: str, question: str | None, journal_file: Path, yes: bool, project
 
 @canvas.command()
 @_RESULTS
-@_JOURNAL
+@JOURNAL
 @PROJECT
-def status(folder: Path, journal_file: Path, project: Path) -> None:
+def status(folder: Path, journal: Path, project: Path) -> None:
     """Say where the grades of each assignment stand; reads only."""
     from autograder.canvas import lateness
+    from autograder.canvas.credentials import connect
     from autograder.terminal import console, status_table
 
     place = _place(project)
-    with _client(place.origin) as client, _journal(journal_file, place) as journal:
+    with connect(place.origin) as client, _journal(journal, place) as book:
         deducted = lateness.deducts(client, place.number)
-        console().print(status_table(_standings(client, journal, place, folder)))
+        console().print(status_table(_standings(client, book, place, folder)))
         click.echo(lateness.counted(_by(place.course), deducted))
 
 
@@ -272,13 +271,6 @@ def _wanted(
 
 def _by(course: Course) -> Deducts | None:
     return course.policies.late.by if course.policies.late else None
-
-
-def _client(origin: str) -> Client:
-    from autograder.canvas.client import Client
-    from autograder.canvas.credentials import token
-
-    return Client(origin, token(origin))
 
 
 def _journal(path: Path, place: _Place) -> Journal:

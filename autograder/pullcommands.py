@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autograder.canvas.handedin import Column
     from autograder.canvas.people import Roster
     from autograder.canvas.pull import Summary
-    from autograder.course import Canvas, Course
+    from autograder.course import Course
 
 FINDINGS = 1
 
@@ -49,6 +49,7 @@ def pull(ctx: click.Context, names: tuple[str, ...], folder: Path, project: Path
     goes on where it stopped, and fetches only what is new. Exit status 1 if files are missing.
     """
     from autograder.canvas import people
+    from autograder.canvas.credentials import connect
     from autograder.canvas.handedin import column
     from autograder.canvas.pull import counted
     from autograder.course import read
@@ -56,7 +57,7 @@ def pull(ctx: click.Context, names: tuple[str, ...], folder: Path, project: Path
 
     course = read(project)
     place, parts = course.place, _parts(course, names)
-    with _client(place) as client:
+    with connect(place.address) as client:
         roster = people.read(client, place.course)
         make_private(folder)
         people.write(folder / people.FILE, roster)
@@ -137,13 +138,6 @@ def _parts(course: Course, names: Sequence[str]) -> list[_Part]:
             "that ends its address in Canvas."
         )
     return parts
-
-
-def _client(place: Canvas) -> Client:
-    from autograder.canvas.client import Client
-    from autograder.canvas.credentials import token
-
-    return Client(place.address, token(place.address))
 
 
 def _pull(

@@ -16,7 +16,7 @@ from autograder.course import origin
 from autograder.errors import CanvasError
 from autograder.secret import TOKEN
 
-__all__ = ["SERVICE", "forget", "lacking", "store", "token", "whole"]
+__all__ = ["SERVICE", "connect", "forget", "lacking", "store", "token", "whole"]
 
 SERVICE = "healthcare-autograder"
 """Name of the service in the keyring; the user is Canvas' origin."""
@@ -41,6 +41,15 @@ def token(address: str) -> str:
             f"There is no access token for {user}; run `autograder canvas login`, or set {TOKEN}."
         )
     return whole(found)
+
+
+def connect(address: str) -> Client:
+    """A client for the Canvas at ``address``, with the token for it.
+
+    Raises:
+        CanvasError: as :func:`token`.
+    """
+    return Client(address, token(address))
 
 
 def store(address: str, token: str) -> None:
